@@ -125,3 +125,18 @@ class Refused(Exception):
             "ko": self.ko.format_map(self.facts),
             "facts": self.facts,
         }
+
+
+@dataclass(frozen=True)
+class Keep:
+    """Part of a decision: keep this row of a record, a table that no fact carries because it must be forgettable."""
+
+    row: Any
+
+
+@dataclass(frozen=True)
+class Forget:
+    """Part of a decision: forget this row of a record."""
+
+    kind: type
+    key: str

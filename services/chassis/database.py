@@ -1,0 +1,77 @@
+"""Connections to the service's own Postgres. Every wait is bounded, so that a stopped server can't hold the desk."""
+
+from __future__ import annotations
+
+import os
+
+os.environ.setdefault(
+    "PSYCOPG_WAIT_FUNC", "wait_selector"
+)  # read once by psycopg: its C wait would block every greenlet
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, LiteralString, cast
+
+import psycopg
+from psycopg import errors, sql
+
+BOUNDS = (
+    "-c statement_timeout=15000 -c lock_timeout=5000 -c idle_in_transaction_session_timeout=15000"
+    " -c timezone=UTC -c plan_cache_mode=force_generic_plan"
+)
+AWAY = (psycopg.OperationalError, psycopg.InterfaceError)
+Violation = errors.IntegrityError
+Connection = psycopg.Connection[Any]
+
+
+def connect(url: str) -> Connection:
+    """A connection in autocommit mode with bounded waits."""
+    return psycopg.connect(
+        url, autocommit=True, connect_timeout=5, options=BOUNDS, tcp_user_timeout=10000, application_name="nanum"
+    )
+
+
+def text(statement: str) -> sql.SQL:
+    """A statement that is put together from the names of our own views, never from input."""
+    return sql.SQL(cast(LiteralString, statement))
+
+
+class Pool:
+    """A few connections, lent one at a time to each greenlet or thread; a broken one is not kept.
+
+    A stack, not a queue: under little load the same warm connection is used, with its prepared statements.
+    """
+
+    def __init__(self, url: str, size: int = 6) -> None:
+        self.url = url
+        self._idle: list[Connection] = []
+        self._slots = threading.BoundedSemaphore(size)
+
+    @contextmanager
+    def connection(self) -> Iterator[Connection]:
+        """Lend a connection. Raises psycopg.OperationalError when the server is away or all stay busy for 5 s."""
+        if not self._slots.acquire(timeout=5):
+            raise psycopg.OperationalError("all connections of this service are busy")
+        try:
+            conn = self._idle.pop() if self._idle else connect(self.url)
+            try:
+                yield conn
+            except AWAY:
+                self.drop_idle()  # the server went away under one of them: the others are dead too
+                raise
+            finally:
+                self._take_back(conn)
+        finally:
+            self._slots.release()
+
+    def _take_back(self, conn: Connection) -> None:
+        if conn.closed or conn.broken or conn.info.transaction_status != psycopg.pq.TransactionStatus.IDLE:
+            conn.close()
+        else:
+            self._idle.append(conn)
+
+    def drop_idle(self) -> None:
+        """Close the connections that nobody uses now."""
+        while self._idle:
+            self._idle.pop().close()

@@ -1,0 +1,1 @@
+"""Rentals: who has what until when. Start at service.py."""
