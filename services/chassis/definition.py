@@ -57,13 +57,19 @@ class View:
     """A state, the fold that makes its rows, and which keys each fact touches.
 
     ``on`` maps a fact's class (own facts) or its wire name (another service's) to the keys of the rows that it changes.
-    ``source`` is the one log that the view is folded from: ``self`` or the name of another service.
+    ``source`` is the one log that the view is folded from: ``self`` or the name of another service. ``evolve`` takes
+    the row and the fact; where one fact changes many rows it is ``keyed`` and takes the row's key before them.
     """
 
     kind: type
-    evolve: Callable[[Row | None, Any], Row | None]
+    evolve: Callable[..., Row | None]
     on: Mapping[Any, Callable[[Any], Iterable[str]]]
     source: str = OWN
+    keyed: bool = False
+
+    def fold(self, key: str, row: Row | None, fact: Any) -> Row | None:
+        """The row of ``key`` after a fact; None when there is none."""
+        return self.evolve(key, row, fact) if self.keyed else self.evolve(row, fact)
 
     @cached_property
     def reader(self) -> Reader:

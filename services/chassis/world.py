@@ -94,7 +94,7 @@ class World:
     def _fold(self, view: View, fact: Any) -> None:
         name = fact.type if isinstance(fact, Heard) else type(fact)
         for key in view.on[name](fact):
-            self._rows[view.kind, key] = view.evolve(self(view.kind, key), fact)
+            self._rows[view.kind, key] = view.fold(key, self(view.kind, key), fact)
 
     def writes(self) -> Writes:
         """What differs from what was found."""

@@ -7,7 +7,6 @@ from typing import Any
 
 from services.chassis.definition import View
 from services.rentals.domain import house_rules, rental, resident, shelf
-from services.rentals.domain.rental import Hold
 
 
 def _of_rental(fact: Any) -> Iterable[str]:
@@ -30,10 +29,6 @@ def _hold_of(fact: Any) -> Iterable[str]:
             return (fact.barcode,)
         case _:
             return (i.barcode for i in fact.items)
-
-
-def _hold(now: Hold | None, fact: Any, barcode: str) -> Hold | None:
-    return rental.evolve_hold(barcode, now, fact)
 
 
 VIEWS = (
@@ -65,8 +60,8 @@ VIEWS = (
         },
     ),
     View(
-        Hold,
-        _hold,
+        rental.Hold,
+        rental.evolve_hold,
         {
             rental.RentalRequested: _hold_of,
             rental.RentalStarted: _hold_of,
@@ -74,6 +69,7 @@ VIEWS = (
             rental.RentalItemsReturned: _hold_of,
             rental.RentalItemReleased: _hold_of,
         },
+        keyed=True,
     ),
     View(
         shelf.ShelfItem,
