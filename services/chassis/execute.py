@@ -15,7 +15,7 @@ from uuid import UUID, uuid5
 
 import structlog
 
-from services.chassis import crash
+from services.chassis import crash, metrics
 from services.chassis.codec import Malformed, canonical, decode, encode, shape
 from services.chassis.definition import Command, Service
 from services.chassis.kernel import Forget, Keep, Refused
@@ -127,8 +127,12 @@ def _alone(store: Store, service: Service, one: Meant, now: datetime) -> dict[UU
 
 
 def _execute(store: Store, service: Service, batch: Sequence[Meant], now: datetime) -> dict[UUID, bytes]:
-    with store.turn([m.id for m in batch], wanted(service, batch)) as turn:
-        answers, changes = decide_all(service, turn, batch, now)
+    answers: dict[UUID, bytes] = {}
+    with metrics.TURN.time(), store.turn([m.id for m in batch], wanted(service, batch)) as turn:
+        changes = Changes(base=turn.head)
+        for m in batch:
+            answers[m.id] = answers.get(m.id) or _seen(turn, m) or decide_one(service, turn, m, now, changes)
+        changes.writes = turn.world.writes()
         crash.point("execute.before_commit")
         turn.commit(changes)
         crash.point("execute.after_commit")
@@ -145,22 +149,6 @@ def wanted(service: Service, batch: Iterable[Meant]) -> list[Any]:
     return list(needs)
 
 
-def decide_all(
-    service: Service, turn: Turn, batch: Sequence[Meant], now: datetime, world: World | None = None
-) -> tuple[dict[UUID, bytes], Changes]:
-    """Decide the commands of a turn in order. Returns their outcomes and all that is to be written."""
-    world = world or turn.world
-    changes = Changes(base=turn.head)
-    answers: dict[UUID, bytes] = {}
-    for m in batch:
-        seen = answers.get(m.id) or _seen(turn, m)
-        if seen is None:
-            seen = _decide(service, turn, m, now, world, changes)
-        answers[m.id] = seen
-    changes.writes = world.writes()
-    return answers, changes
-
-
 def _seen(turn: Turn, m: Meant) -> bytes | None:
     known = turn.seen.get(m.id)
     if known is None:
@@ -169,24 +157,34 @@ def _seen(turn: Turn, m: Meant) -> bytes | None:
     return outcome if fingerprint == m.fingerprint else _refusal(m.id, IdempotencyKeyReused())
 
 
-def _decide(service: Service, turn: Turn, m: Meant, now: datetime, world: World, changes: Changes) -> bytes:
+def decide_one(
+    service: Service, turn: Turn, m: Meant, now: datetime, changes: Changes, *, strict: bool = False
+) -> bytes:
+    """Decide one command in a turn, add its facts, jobs and outcome to ``changes``, and return the outcome.
+
+    A refusal is an outcome. A fault of ours is one too, unless ``strict``: then it is raised, for whoever can park it.
+    """
     try:
-        parts = m.command.decide(m.intent, world, now)
-        facts = [p for p in parts if not isinstance(p, Keep | Forget)]
-        applied = world.apply(facts)
-        world.keep(p for p in parts if isinstance(p, Keep | Forget))
+        parts = m.command.decide(m.intent, turn.world, now)
+        applied = turn.world.apply(p for p in parts if not isinstance(p, Keep | Forget))
+        turn.world.keep(p for p in parts if isinstance(p, Keep | Forget))
     except Refused as refused:
+        metrics.COMMANDS.labels(m.command.name, refused.code()).inc()
         outcome = _refusal(m.id, refused)
         if m.fingerprint:  # somebody holds the id and may ask again; a reaction's refusal needs no memory
             changes.outcomes.append((m.id, m.fingerprint, outcome))
         return outcome
     except Exception:
+        if strict:
+            raise
         log.exception("command_failed", command=m.command.name, command_id=str(m.id))
         return _refusal(m.id, CommandFailed())
+    metrics.COMMANDS.labels(m.command.name, "accepted").inc()
     for i, (fact, stream, version) in enumerate(applied):
         _append(service, changes, m, fact, uuid5(m.id, str(i)), stream, version, now)
-    outcome = _accepted(m, world, turn.head + len(changes.events) if applied else None)
-    changes.outcomes.append((m.id, m.fingerprint, outcome))
+    outcome = _accepted(m, turn.world, turn.head + len(changes.events) if applied else None)
+    if m.fingerprint:
+        changes.outcomes.append((m.id, m.fingerprint, outcome))
     return outcome
 
 

@@ -1,0 +1,77 @@
+"""The published facts of a service, read from its own log: what the relay sends, and what ``GET /events`` answers.
+
+The log is the authority; a queue is only the fast way to the same messages.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from services.chassis import database
+from services.chassis.codec import decode, shape
+from services.chassis.definition import Service
+from services.chassis.envelope import Message
+
+_LOG = database.text("SELECT epoch::text, (SELECT coalesce(max(pos), 0) FROM event) FROM log")
+_BEFORE = database.text("SELECT pos FROM event WHERE pos <= %s AND type = ANY(%s) ORDER BY pos DESC LIMIT 1")
+_PAGE = database.text(
+    "SELECT pos, id::text, type, schema, stream, version, at, data, meta FROM event"
+    " WHERE pos > %s AND type = ANY(%s) ORDER BY pos LIMIT %s"
+)
+
+
+@dataclass(frozen=True)
+class Page:
+    """Some messages in order; ``head`` is the newest position of the log, published or not."""
+
+    epoch: str
+    head: int
+    messages: list[Message]
+
+
+class Feed:
+    """The feed of one service."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+        self._types = sorted(service.published)
+
+    def page(self, conn: database.Connection, after: int, limit: int) -> Page:
+        """Up to ``limit`` messages behind position ``after``."""
+        epoch, head = conn.execute(_LOG).fetchone() or ("", 0)
+        if after >= head:
+            return Page(epoch, head, [])
+        before = conn.execute(_BEFORE, (after, self._types)).fetchone()
+        rows = conn.execute(_PAGE, (after, self._types, limit))
+        return Page(epoch, head, list(self._messages(epoch, before[0] if before else 0, rows)))
+
+    def _messages(self, epoch: str, previous: int, rows: Any) -> Iterator[Message]:
+        for pos, id, type, schema, stream, version, at, data, meta in rows:
+            said = decode(meta)
+            yield Message(
+                source=self._service.name,
+                epoch=epoch,
+                pos=pos,
+                previous=previous,
+                id=id,
+                type=type,
+                stream=stream,
+                version=version,
+                at=at,
+                data=self._service.published[type].dump(read_fact(self._service, type, schema, data)),
+                correlation_id=said.get("correlation_id"),
+                causation_id=said.get("causation_id"),
+            )
+            previous = pos
+
+
+def read_fact(service: Service, type: str, schema: int, data: str | bytes) -> Any:
+    """A stored fact as today's class: older schemas are lifted, step by step, by the service's upcasts."""
+    raw = decode(data)
+    kind: Any = service.facts[type]
+    while schema < kind.SCHEMA:
+        raw = service.upcasts[type, schema](raw)
+        schema += 1
+    return shape(raw, kind)

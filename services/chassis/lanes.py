@@ -1,0 +1,88 @@
+"""The loops that keep a follower and a worker going: connect, take, acknowledge, wait; and stop when told."""
+
+from __future__ import annotations
+
+import time
+
+
+import structlog
+
+from services.chassis import crash, database, metrics
+from services.chassis.broker import BrokerAway, Delivery, Inlet
+from services.chassis.envelope import Message, NotAnEnvelope, open_envelope
+from services.chassis.follow import EpochChanged, Follower, SourceAway, patiently
+
+log = structlog.get_logger()
+IDLE_PULL = 3.0
+TRANSIENT = (*database.AWAY, SourceAway)
+
+
+class FollowLoop:
+    """Feeds a follower from its queue, and from the source's feed while the broker is away or silent."""
+
+    def __init__(self, follower: Follower, inlet: Inlet) -> None:
+        self._follower, self._inlet = follower, inlet
+        self._stopping = False
+        self.halted: str | None = None
+
+    def run(self) -> None:
+        """Follow until :meth:`stop`. An epoch that changed halts the loop and is reported by ``/readyz``."""
+        try:
+            while not self._stopping:
+                self._connected()
+        except EpochChanged as changed:
+            self.halted = str(changed)
+            log.critical("follower_halted", source=self._follower.source, why=self.halted)
+        self._inlet.close()
+
+    def _connected(self) -> None:
+        try:
+            self._inlet.open()
+            self._catch_up()  # what the queue never got, or lost
+            pulled = time.monotonic()
+            while not self._stopping:
+                deliveries = self._inlet.take(timeout=0.5)
+                if deliveries:
+                    self._take(deliveries)
+                elif time.monotonic() - pulled > IDLE_PULL:
+                    self._catch_up()
+                    pulled = time.monotonic()
+        except BrokerAway as error:
+            log.warning("follower_without_broker", source=self._follower.source, error=str(error))
+            self._catch_up()
+            time.sleep(1.0)
+
+    def _take(self, deliveries: list[Delivery]) -> None:
+        messages = [m for m in map(self._open, deliveries) if m]
+        if messages:
+            patiently(lambda: self._follower.take(messages), TRANSIENT, lambda: not self._stopping)
+        if self._stopping and messages:
+            return  # unsettled: they come again
+        crash.point("follow.before_ack")
+        self._inlet.done(deliveries)
+
+    def _open(self, delivery: Delivery) -> Message | None:
+        _, properties, body = delivery
+        try:
+            return open_envelope(properties.get("application_headers") or {}, body)
+        except NotAnEnvelope as wrong:
+            # The feed is the authority: should this have been a fact, the next one shows the hole.
+            log.error("not_a_fact", source=self._follower.source, error=str(wrong))
+            self._inlet.reject(delivery)
+            return None
+
+    def _catch_up(self) -> None:
+        patiently(self._follower.catch_up, TRANSIENT, lambda: not self._stopping)
+
+    def stop(self) -> None:
+        """End after the batch at hand."""
+        self._stopping = True
+
+
+def count_parked(pool: database.Pool) -> dict[str, int]:
+    """How many facts wait for a human, by source."""
+    with pool.connection() as conn:
+        counts = dict(conn.execute(database.text("SELECT source, count(*) FROM parked GROUP BY source")).fetchall())
+    for source, count in counts.items():
+        metrics.PARKED.labels(source).set(count)
+    return counts

@@ -1,0 +1,90 @@
+"""The relay: publishes what the log has and the exchange has not, in order, one leader for each service.
+
+Cursor first in the log, then on the broker, then moved: a crash in between repeats messages and never skips one.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Protocol
+
+import structlog
+
+from services.chassis import crash, database, metrics
+from services.chassis.broker import BrokerAway
+from services.chassis.definition import Service
+from services.chassis.envelope import Message
+from services.chassis.feed import Feed
+from services.chassis.wake import Wake
+
+log = structlog.get_logger()
+BATCH = 500
+_LEAD = database.text("SELECT pg_try_advisory_lock(log_key() + 1)")
+_AT = database.text("SELECT pos FROM relayed")
+_MOVE = database.text("UPDATE relayed SET pos = %s, published = greatest(published, %s)")
+
+
+class Bus(Protocol):
+    """Where messages go. ``publish`` returns when all of them are safe, or raises :class:`BrokerAway`."""
+
+    def publish(self, messages: list[Message]) -> None: ...
+
+    def beat(self) -> None: ...
+
+    def close(self) -> None: ...
+
+
+class Relay:
+    """Publishes one service's facts."""
+
+    def __init__(self, service: Service, database_url: str, bus: Bus, wake: Wake) -> None:
+        self._service, self._url, self._bus, self._wake = service, database_url, bus, wake
+        self._feed = Feed(service)
+        self._stopping = False
+
+    def step(self, conn: database.Connection) -> bool:
+        """Publish the next batch; False when there was nothing to publish. Raises :class:`BrokerAway`."""
+        at: int = conn.execute(_AT).fetchone()[0]  # type: ignore[index]
+        page = self._feed.page(conn, at, BATCH)
+        metrics.HEAD.set(page.head)
+        metrics.RELAYED.set(at if page.messages else page.head)
+        if not page.messages:
+            return False
+        self._bus.publish(page.messages)
+        crash.point("relay.after_publish")
+        last = page.messages[-1].pos
+        conn.execute(_MOVE, (last, last))
+        metrics.RELAYED.set(last)
+        return True
+
+    def run(self) -> None:
+        """Lead, publish, wait for the next commit; until :meth:`stop`."""
+        while not self._stopping:
+            try:
+                with database.connect(self._url) as conn:
+                    self._lead(conn)
+            except database.AWAY as error:
+                log.warning("relay_without_database", error=str(error))
+                time.sleep(0.5)
+        self._bus.close()
+
+    def _lead(self, conn: database.Connection) -> None:
+        while not self._stopping and not conn.execute(_LEAD).fetchone()[0]:  # type: ignore[index]
+            self._wake.wait(1.0)
+        away = 0.0
+        while not self._stopping:
+            try:
+                while self.step(conn) and not self._stopping:
+                    away = 0.0
+                self._bus.beat()
+            except BrokerAway as error:
+                away = min(5.0, away * 2 or 0.2)
+                log.warning("relay_without_broker", error=str(error), again_in=away)
+                time.sleep(away)
+                continue
+            self._wake.wait(1.0)
+
+    def stop(self) -> None:
+        """End after the batch at hand."""
+        self._stopping = True
+        self._wake.ring()

@@ -1,0 +1,50 @@
+"""Waking what waits in this process: the relay after a commit, a reader who waits for a row to change."""
+
+from __future__ import annotations
+
+import threading
+from collections import defaultdict
+from collections.abc import Iterable
+
+
+class Wake:
+    """A bell: whoever waits is woken by the next ring, or goes on when the time is up."""
+
+    def __init__(self) -> None:
+        self._event = threading.Event()
+
+    def ring(self) -> None:
+        """Wake the waiter."""
+        self._event.set()
+
+    def wait(self, timeout: float) -> bool:
+        """Wait for a ring; one that came before counts."""
+        rang = self._event.wait(timeout)
+        self._event.clear()
+        return rang
+
+
+class RowBells:
+    """A bell for each row that somebody waits for."""
+
+    def __init__(self) -> None:
+        self._waiting: dict[tuple[str, str], set[threading.Event]] = defaultdict(set)
+
+    def ring(self, rows: Iterable[tuple[str, str]]) -> None:
+        """Wake who waits for one of these (view, key)."""
+        if self._waiting:
+            for row in rows:
+                for event in self._waiting.get(row, ()):
+                    event.set()
+
+    def listen(self, row: tuple[str, str]) -> threading.Event:
+        """Begin to listen to a row; end with :meth:`leave`."""
+        event = threading.Event()
+        self._waiting[row].add(event)
+        return event
+
+    def leave(self, row: tuple[str, str], event: threading.Event) -> None:
+        """Stop listening."""
+        self._waiting[row].discard(event)
+        if not self._waiting[row]:
+            del self._waiting[row]
