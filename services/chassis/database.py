@@ -15,6 +15,7 @@ from typing import Any, LiteralString, cast
 
 import psycopg
 from psycopg import errors, sql
+from psycopg.types.string import TextLoader
 
 BOUNDS = (
     "-c statement_timeout=15000 -c lock_timeout=5000 -c idle_in_transaction_session_timeout=15000"
@@ -26,10 +27,13 @@ Connection = psycopg.Connection[Any]
 
 
 def connect(url: str) -> Connection:
-    """A connection in autocommit mode with bounded waits."""
-    return psycopg.connect(
+    """A connection in autocommit mode with bounded waits. JSON comes as the text that Postgres made."""
+    conn = psycopg.connect(
         url, autocommit=True, connect_timeout=5, options=BOUNDS, tcp_user_timeout=10000, application_name="nanum"
     )
+    conn.adapters.register_loader("json", TextLoader)
+    conn.adapters.register_loader("jsonb", TextLoader)
+    return conn
 
 
 def text(statement: str) -> sql.SQL:

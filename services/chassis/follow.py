@@ -17,7 +17,6 @@ from uuid import UUID, uuid5
 
 import structlog
 
-
 from services.chassis import crash, database, metrics
 from services.chassis.codec import encode
 from services.chassis.definition import Service

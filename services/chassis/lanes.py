@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 
-
 import structlog
 
 from services.chassis import crash, database, metrics
@@ -23,6 +22,7 @@ class FollowLoop:
     def __init__(self, follower: Follower, inlet: Inlet) -> None:
         self._follower, self._inlet = follower, inlet
         self._stopping = False
+        self.source = follower.source
         self.halted: str | None = None
 
     def run(self) -> None:
@@ -32,7 +32,7 @@ class FollowLoop:
                 self._connected()
         except EpochChanged as changed:
             self.halted = str(changed)
-            log.critical("follower_halted", source=self._follower.source, why=self.halted)
+            log.critical("follower_halted", source=self.source, why=self.halted)
         self._inlet.close()
 
     def _connected(self) -> None:
@@ -48,7 +48,7 @@ class FollowLoop:
                     self._catch_up()
                     pulled = time.monotonic()
         except BrokerAway as error:
-            log.warning("follower_without_broker", source=self._follower.source, error=str(error))
+            log.warning("follower_without_broker", source=self.source, error=str(error))
             self._catch_up()
             time.sleep(1.0)
 
@@ -67,7 +67,7 @@ class FollowLoop:
             return open_envelope(properties.get("application_headers") or {}, body)
         except NotAnEnvelope as wrong:
             # The feed is the authority: should this have been a fact, the next one shows the hole.
-            log.error("not_a_fact", source=self._follower.source, error=str(wrong))
+            log.error("not_a_fact", source=self.source, error=str(wrong))
             self._inlet.reject(delivery)
             return None
 

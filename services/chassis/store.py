@@ -130,6 +130,14 @@ class PostgresStore:
             if turn.committed:
                 self._committed(turn.committed)
 
+    @contextmanager
+    def look(self, needs: Sequence[Need]) -> Iterator[World]:
+        """Rows as they stand, without the lock: for reading, never for deciding."""
+        with self.pool.connection() as conn:
+            reading = PostgresTurn(self.service, conn)
+            reading.load([*_loads(needs)])
+            yield reading.world
+
 
 class PostgresTurn:
     """A turn on one connection, in two pipelines: everything read at once, everything written at once."""
@@ -162,6 +170,13 @@ class PostgresTurn:
         if cursor:
             at, parked = cursor[0].fetchone() or (None, 0), frozenset(stream for (stream,) in cursor[1])
             self.cursor = Cursor(at[0], at[1], parked)
+
+    def load(self, loads: Sequence[_Load]) -> None:
+        """Look rows up, in one round trip."""
+        with self._conn.pipeline():
+            found = [(load, self._conn.execute(*load.statement(self._service))) for load in loads]
+        for load, rows in found:
+            self.world.place(load.kind, load.keys, self._read(load.kind, rows.fetchone()))
 
     def _read(self, kind: type, row: Any) -> list[Any]:
         return self._service.view_of[kind].reader.rows(row[0])

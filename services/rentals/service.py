@@ -1,6 +1,7 @@
 """The door of rentals: everything that can be asked of it, and everything that it does by itself."""
 
 from services.chassis.definition import Service, command
+from services.chassis.entrypoints import Door
 from services.contracts import rentals as wire
 from services.rentals.domain import house_rules, lending, rental, resident
 from services.rentals.projections import VIEWS
@@ -32,3 +33,10 @@ SERVICE = Service(
     schedule=SCHEDULE,
     jobs=JOBS,
 )
+
+
+class Rentals(Door):
+    """Rentals at the door of nameko."""
+
+    name = "rentals"
+    service = SERVICE

@@ -1,0 +1,121 @@
+"""One service at run time: its store, reads, relay, followers and worker, wired together. Knows no nameko, no eventlet."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import urlsplit
+
+import requests
+import structlog
+
+from services.chassis import database
+from services.chassis.broker import Inlet, Publisher
+from services.chassis.codec import decode, encode, shape
+from services.chassis.definition import Service
+from services.chassis.envelope import Message
+from services.chassis.execute import execute, read_batch
+from services.chassis.feed import Page
+from services.chassis.follow import Follower, SourceAway
+from services.chassis.jobs import Worker
+from services.chassis.lanes import FollowLoop, count_parked
+from services.chassis.reads import Answer, Reads
+from services.chassis.relay import Relay
+from services.chassis.settings import Settings
+from services.chassis.store import Changes, Jobs, PostgresStore
+from services.chassis.wake import RowBells, Wake
+
+log = structlog.get_logger()
+FEED_PAGE = 500
+
+
+def clock() -> datetime:
+    """Now, in UTC."""
+    return datetime.now(UTC)
+
+
+class Runtime:
+    """A service that runs."""
+
+    def __init__(self, service: Service, settings: Settings) -> None:
+        self.service, self.settings = service, settings
+        self._bells, self._published, self._jobs_due = RowBells(), Wake(), Wake()
+        self.store = PostgresStore(service, settings.database_url, self._committed)
+        self.reads = Reads(service, self.store, self._bells)
+        self._turn = threading.Lock()
+        self.relay = Relay(service, settings.database_url, Publisher(settings.amqp_url, service.name), self._published)
+        self.worker = Worker(service, self.store, Jobs(self.store.pool), clock, self._jobs_due)
+        self.lanes = [self._lane(source) for source in service.sources]
+
+    def _lane(self, source: str) -> FollowLoop:
+        pull = Pull(self.settings.sources[source], self.settings.secret)
+        follower = Follower(self.service, source, self.store, pull, clock)
+        return FollowLoop(follower, Inlet(self.settings.amqp_url, self.service.name, source))
+
+    def _committed(self, changes: Changes) -> None:
+        if changes.events:
+            self._published.ring()
+        if changes.jobs:
+            self._jobs_due.ring()
+        self._bells.ring(changes.writes.touched())
+
+    def command(self, body: bytes) -> bytes:
+        """Carry out a batch: ``{commands}`` to ``{outcomes}``. Raises ValueError, or what an absent database raises."""
+        batch = read_batch(body)
+        with self._turn:  # one at a time here too: waiting for the log's lock would only hold a connection
+            outcomes = execute(self.store, self.service, batch, clock())
+        return b'{"outcomes":[' + b",".join(outcomes) + b"]}"
+
+    def query(self, name: str, given: Any) -> Answer:
+        """Answer a named read."""
+        return self.reads.answer(name, given, clock())
+
+    def feed(self, after: int, limit: int) -> bytes:
+        """A page of the published facts, as JSON."""
+        page = self.reads.page(after, min(limit, FEED_PAGE))
+        following = page.messages[-1].pos if len(page.messages) == min(limit, FEED_PAGE) else None
+        return encode({"epoch": page.epoch, "head": page.head, "data": page.messages, "next": following})
+
+    def readiness(self) -> dict[str, Any]:
+        """What is missing for work, by name; empty when ready. The broker is not needed for it."""
+        missing: dict[str, Any] = {}
+        try:
+            parked = count_parked(self.store.pool)
+            if parked:
+                log.debug("parked", **parked)
+        except database.AWAY as error:
+            missing["database"] = str(error).strip()
+        halted = {f"follower.{lane.source}": lane.halted for lane in self.lanes if lane.halted}
+        return missing | halted
+
+    def loops(self) -> Iterator[Any]:
+        """What runs beside the requests: each has ``run`` and ``stop``."""
+        yield self.relay
+        yield self.worker
+        yield from self.lanes
+
+
+class Pull:
+    """Reads another service's feed."""
+
+    def __init__(self, base: str, secret: str) -> None:
+        self._url = f"{base}/events"
+        self._session = requests.Session()
+        self._session.trust_env = False
+        self._session.headers["Authorization"] = f"Bearer {secret}"
+
+    def __call__(self, after: int) -> Page:
+        try:
+            answer = self._session.get(self._url, params={"after": after, "limit": FEED_PAGE}, timeout=(2, 10))
+            answer.raise_for_status()
+        except requests.RequestException as error:
+            raise SourceAway(f"{urlsplit(self._url).netloc}: {type(error).__name__}") from None
+        page = decode(answer.content)
+        return Page(page["epoch"], page["head"], list(_messages(page["data"])))
+
+
+def _messages(data: Iterable[Any]) -> Iterator[Message]:
+    for one in data:
+        yield shape(one, Message)

@@ -1,0 +1,1 @@
+"""Inventory: what the centre owns. Start at service.py."""
