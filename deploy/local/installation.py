@@ -51,6 +51,12 @@ class Installation:
         self.ports = Ports(self.home / "ports.json", processes.PORTS, {} if profile == "test" else None)
         self._given = {server: self._given_url(environ, server) for server in GIVEN}
         self.supervisor = Supervisor(self.home)
+        self._applied = self.home / "applied"
+
+    @property
+    def exists(self) -> bool:
+        """Whether there ever was an `up`."""
+        return (self.home / "supervisor.conf").exists()
 
     @property
     def postgres(self) -> Postgres:
@@ -66,6 +72,11 @@ class Installation:
         """The processes in the order in which they start, with the extra environment."""
         table = processes.table(self)
         return [replace(each, env={**each.env, **self.extra_env.get(each.name, {})}) for each in table]
+
+    @property
+    def current(self) -> bool:
+        """Whether the databases have the schema of these sources, and the programs started from them."""
+        return self._applied.exists() and self._applied.read_text() == programs.fingerprint()
 
     # Addresses, for programs, people and tests.
 
@@ -99,21 +110,19 @@ class Installation:
             self._prepare(progress)
             wanted = processes.with_needs(self.processes, self._known(only))
             names = {process.name for process in wanted}
-            applied = self.home / "applied"
-            code = programs.fingerprint()
-            stale = not applied.exists() or applied.read_text() != code
+            stale = not self.current
             if not stale and names <= self._alive():
                 self.wait_ready(names)
                 return False
             if stale:
                 self._stop_programs()
             self._start_in_order(wanted, progress)
-            applied.write_text(code)
+            self._applied.write_text(programs.fingerprint())
             return True
 
     def down(self) -> None:
         """Stop everything, programs first; nothing of this installation runs afterwards."""
-        if not self.home.exists():
+        if not self.exists:
             return
         with self._alone():
             if self.supervisor.running:
@@ -201,7 +210,6 @@ class Installation:
         for server, url in self._given.items():
             if url:
                 write_private(self.secrets.path(f"given-{server}-url"), url)
-        (self.home / "mail").mkdir(mode=0o700, exist_ok=True)
         if not self._given["postgres"]:
             self.postgres.prepare()
         if not self._given["rabbitmq"]:

@@ -64,7 +64,8 @@ def _servers(installation: "Installation") -> list[Process]:
         )
     if not rabbitmq.given_url:
         listening = partial(readiness.tcp, ports["epmd"])
-        servers.append(Process("epmd", ports["epmd"], rabbitmq.epmd_argv, listening))
+        # epmd keeps nothing, and takes seconds to notice a TERM.
+        servers.append(Process("epmd", ports["epmd"], rabbitmq.epmd_argv, listening, stop_signal="KILL"))
         servers.append(
             Process(
                 "rabbitmq",

@@ -28,6 +28,7 @@ listeners.tcp.1 = 127.0.0.1:{port}
 load_definitions = {definitions}
 log.console = true
 log.console.level = warning
+log.console.use_colors = false
 log.file = false
 vm_memory_high_watermark.absolute = 512MB
 disk_free_limit.absolute = 256MB

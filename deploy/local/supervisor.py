@@ -61,7 +61,7 @@ stdout_logfile_backups=3
 
 @dataclass(frozen=True)
 class State:
-    """What the supervisor knows of a process: its word for the state (RUNNING, BACKOFF, ...); pid 0 if there is none."""
+    """What the supervisor knows of a process: its word (RUNNING, BACKOFF, ...) and the pid, 0 if none."""
 
     state: str
     pid: int
