@@ -63,9 +63,9 @@ def _servers(installation: "Installation") -> list[Process]:
             )
         )
     if not rabbitmq.given_url:
-        listening = partial(readiness.tcp, ports["epmd"])
+        names = partial(readiness.tcp, ports["epmd"], say=b"\0\1n", hear=ports["epmd"].to_bytes(4, "big"))
         # epmd keeps nothing, and takes seconds to notice a TERM.
-        servers.append(Process("epmd", ports["epmd"], rabbitmq.epmd_argv, listening, stop_signal="KILL"))
+        servers.append(Process("epmd", ports["epmd"], rabbitmq.epmd_argv, names, stop_signal="KILL"))
         servers.append(
             Process(
                 "rabbitmq",
@@ -93,7 +93,7 @@ def _helpers(installation: "Installation") -> list[Process]:
             "mailbox",
             ports["mailbox"],
             python(*mailbox, "-l", listen),
-            partial(readiness.tcp, ports["mailbox"], b"220"),
+            partial(readiness.tcp, ports["mailbox"], hear=b"220"),
         ),
         Process(
             "terminal",

@@ -28,7 +28,7 @@ listeners.tcp.1 = 127.0.0.1:{port}
 load_definitions = {definitions}
 log.console = true
 log.console.level = warning
-log.console.use_colors = false
+log.console.use_colors = off
 log.file = false
 vm_memory_high_watermark.absolute = 512MB
 disk_free_limit.absolute = 256MB
@@ -76,6 +76,7 @@ class RabbitMQ:
         own = self._directory
         erlang = "-kernel inet_dist_use_interface {127,0,0,1} -start_epmd false +S 2:2 +A 8"
         return {
+            "ERL_CRASH_DUMP": str(own / "log" / "crash.dump"),
             "HOME": str(own),  # where Erlang looks for the cookie
             "ERL_EPMD_ADDRESS": "127.0.0.1",
             "ERL_EPMD_PORT": str(self._ports["epmd"]),

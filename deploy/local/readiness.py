@@ -14,11 +14,12 @@ from deploy.local.problems import NotReady
 PATIENCE = 2.0  # seconds one check may take
 
 
-def tcp(port: int, greeting: bytes = b"") -> None:
-    """Something listens on the port, and opens with `greeting`."""
+def tcp(port: int, *, say: bytes = b"", hear: bytes) -> None:
+    """Something listens on the port and, after we `say` that, answers in bytes that begin with `hear`."""
     try:
         with socket.create_connection(("127.0.0.1", port), PATIENCE) as connection:
-            if greeting and not connection.recv(len(greeting)).startswith(greeting):
+            connection.sendall(say)
+            if connection.recv(len(hear)) != hear:
                 raise NotReady(f"port {port} answers in another protocol")
     except OSError as error:
         raise NotReady(f"port {port}: {error.strerror or error}") from None

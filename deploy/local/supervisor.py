@@ -180,10 +180,17 @@ class Supervisor:
             command = ["setpriv", "--pdeathsig", "TERM", *command, "--nodaemon"]
         env = {name: os.environ[name] for name in KEPT_ENV if name in os.environ}
         env |= {"HOME": str(self._home), "PYTHONUNBUFFERED": "1"}
-        # No name of ours in its environment: the sweep must not find the supervisor itself.
-        output = open(self._logs / "supervisor-start.log", "wb")  # noqa: SIM115 - belongs to the process
-        started = subprocess.Popen(command, cwd=ROOT, env=env, stdin=subprocess.DEVNULL, stdout=output, stderr=output)
-        output.close()
+        # The mark is not in its environment: it has no orphan to be, and a sweep must not find it.
+        with open(self._logs / "supervisor-start.log", "wb") as output:
+            started = subprocess.Popen(
+                command,
+                cwd=ROOT,
+                env=env,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,  # a Ctrl-C is for the one who started it
+            )
         deadline = time.monotonic() + 20
         while not self.running:
             if started.poll() or time.monotonic() > deadline:
