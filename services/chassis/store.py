@@ -97,7 +97,9 @@ class Turn(Protocol):
 class Store(Protocol):
     """Where a service's log and views live."""
 
-    Violation: type[Exception]
+    @property
+    def Violation(self) -> type[Exception]:
+        """What :meth:`Turn.commit` raises when the writes break a guard."""
 
     def turn(self, ids: Sequence[UUID], needs: Sequence[Need], source: str | None = None) -> Any:
         """A context manager that yields a :class:`Turn`; leaving it without a commit undoes everything."""
