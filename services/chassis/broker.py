@@ -127,7 +127,7 @@ class Publisher:
         channel.events["basic_return"].add(self._returned)
 
     def publish(self, messages: Sequence[Message]) -> None:
-        """Publish in order and wait until the broker has confirmed all. Raises :class:`BrokerAway`: then publish again."""
+        """Publish in order and wait for every confirm. Raises :class:`BrokerAway`: then publish again."""
         self.open()
         self._refused = 0
         try:

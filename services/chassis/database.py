@@ -38,7 +38,7 @@ def connect(url: str) -> Connection:
 
 def text(statement: str) -> sql.SQL:
     """A statement that is put together from the names of our own views, never from input."""
-    return sql.SQL(statement)  # type: ignore[arg-type]
+    return sql.SQL(statement)
 
 
 class Pool:

@@ -1,4 +1,4 @@
-"""The doors: nameko's HTTP entrypoints and background threads around a :class:`Runtime`. nameko and eventlet end here."""
+"""The doors: nameko's HTTP entrypoints and background threads around a :class:`Runtime`. Both end here."""
 
 from __future__ import annotations
 

@@ -121,7 +121,7 @@ class Follower:
     # -- whatever comes --
 
     def take(self, messages: Sequence[Message]) -> int:
-        """Take in messages, whatever is wrong with them; returns the cursor. Raises when a source or database is away."""
+        """Take in messages, whatever is wrong with them; returns the cursor. Raises when a server is away."""
         try:
             absorbed = self.absorb(messages)
         except (*database.AWAY, EpochChanged):

@@ -1,4 +1,4 @@
-"""Structured logs: one JSON object a line, on stdout, with the service and the correlation id. Never a name or a phone."""
+"""Structured logs: one JSON object a line on stdout, with the service's name. Never a resident's name or phone."""
 
 from __future__ import annotations
 

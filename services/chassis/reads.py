@@ -24,8 +24,8 @@ from services.contracts import refusals
 LONGEST_WAIT = 30.0
 _HISTORY = database.text(
     "SELECT json_build_object('data', coalesce(json_agg(json_build_object('pos', pos, 'type', type, 'version', version,"
-    " 'at', at, 'data', data, 'actor', meta->'actor', 'correlation_id', meta->'correlation_id') ORDER BY version), '[]'))"
-    " FROM event WHERE stream = %(stream)s"
+    " 'at', at, 'data', data, 'actor', meta->'actor', 'correlation_id', meta->'correlation_id')"
+    " ORDER BY version), '[]')) FROM event WHERE stream = %(stream)s"
 )
 
 

@@ -285,7 +285,8 @@ def _update(view: View) -> Any:
         table, key = view.kind.VIEW, view.kind.KEY  # type: ignore[attr-defined]
         sets = ", ".join(f"{name} = n.{name}" for name in view.columns if name != key)
         _statements[place] = database.text(
-            f"UPDATE {table} o SET {sets} FROM jsonb_populate_recordset(NULL::{table}, %s::jsonb) n WHERE o.{key} = n.{key}"
+            f"UPDATE {table} o SET {sets} FROM jsonb_populate_recordset(NULL::{table}, %s::jsonb) n"
+            f" WHERE o.{key} = n.{key}"
         )
     return _statements[place]
 
