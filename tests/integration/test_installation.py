@@ -23,8 +23,6 @@ from deploy.local.secrets import Secrets, write_private
 from deploy.local.supervisor import exists
 from tests.support.installation import Fleet, installation
 
-pytest_plugins = ["tests.support.installation"]
-
 
 def wait_until(condition, patience: float = 30.0) -> None:
     deadline = time.monotonic() + patience
