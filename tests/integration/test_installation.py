@@ -276,6 +276,7 @@ class TestLife:
         run = subprocess.run([sys.executable, "-c", script, tmp_path], cwd=ROOT, capture_output=True, text=True)
         pid = int(run.stdout)
         wait_until(lambda: not exists(pid))
+        wait_until(lambda: not Fleet(tmp_path).supervisor.running)
 
     def test_a_port_that_another_took_while_we_were_down_is_left_to_him(self):
         with installation(only={"epmd"}) as fleet:
