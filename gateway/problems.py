@@ -147,19 +147,15 @@ OWN: Mapping[str, Own] = {
     ),
     "service_unavailable": Own(
         503,
-        Words("서비스 응답 없음", "{service} 서비스가 응답하지 않습니다. 잠시 뒤 다시 보내십시오."),
-        Words("Service unavailable", "The service {service} does not answer. Send it again in a moment."),
-    ),
-    "outcome_unknown": Own(
-        503,
         Words(
-            "결과를 알 수 없음",
-            "{service} 서비스의 응답을 받지 못해 처리 여부를 알 수 없습니다. 같은 Idempotency-Key로 다시 보내면 한 번만 처리됩니다.",
+            "서비스 응답 없음",
+            "{service} 서비스가 응답하지 않습니다. 변경 요청이었다면 처리 여부를 알 수 없습니다. "
+            "같은 Idempotency-Key로 다시 보내면 한 번만 처리됩니다.",
         ),
         Words(
-            "Outcome unknown",
-            "The service {service} did not answer in time, so the outcome is unknown. "
-            "Send it again with the same Idempotency-Key: it takes effect once.",
+            "Service unavailable",
+            "The service {service} does not answer. If you asked for a change, its outcome is unknown: "
+            "send it again with the same Idempotency-Key, and it takes effect once.",
         ),
     ),
     "service_busy": Own(
@@ -171,9 +167,9 @@ OWN: Mapping[str, Own] = {
 
 
 class Problem(Exception):
-    """A request that ends in a problem document.
+    """A request that ends in a problem document; made from the code of one of the gateway's own problems.
 
-    ``errors``: ``[{"in": "body"|"query"|"path", "pointer": "/items/0", "message": str}]``.
+    ``errors``: ``[{"in": "body"|"query"|"path"|"header", "pointer": "/items/0", "message": str}]``.
     """
 
     def __init__(
@@ -185,25 +181,17 @@ class Problem(Exception):
         headers: Iterable[tuple[str, str]] = (),
     ) -> None:
         own, facts = OWN[code], facts or {}
-        super().__init__(code)
-        self.code, self.status, self.facts = code, own.status, facts
-        self.ko = Words(own.ko.title, own.ko.detail.format_map(facts))
-        self.en = Words(own.en.title, own.en.detail.format_map(facts))
-        self.errors, self.headers = list(errors), list(headers)
-        if self.status == 503:
-            self.headers.append(("Retry-After", "1"))
+        ko = Words(own.ko.title, own.ko.detail.format_map(facts))
+        en = Words(own.en.title, own.en.detail.format_map(facts))
+        self._say(code, own.status, ko, en, facts)
+        self.errors = list(errors)
+        self.headers += headers
 
-    @classmethod
-    def of_refusal(cls, said: Mapping[str, Any]) -> Problem:
-        """The problem that a service's refusal ``{code, kind, en, ko, facts}`` becomes."""
-        kind = KINDS[said["kind"]]
-        problem = cls.__new__(cls)
-        Exception.__init__(problem, said["code"])
-        problem.code, problem.facts = said["code"], said.get("facts") or {}
-        problem.status = BY_CODE.get(problem.code, kind.status)
-        problem.ko, problem.en = Words(kind.ko.title, said["ko"]), Words(kind.en.title, said["en"])
-        problem.errors, problem.headers = [], [("Retry-After", "1")] if problem.status == 503 else []
-        return problem
+    def _say(self, code: str, status: int, ko: Words, en: Words, facts: Mapping[str, Any]) -> None:
+        super().__init__(code)
+        self.code, self.status, self.ko, self.en, self.facts = code, status, ko, en, facts
+        self.errors: list[Mapping[str, str]] = []
+        self.headers: list[tuple[str, str]] = [("Retry-After", "1")] if status == 503 else []
 
     def answer(self, request_id: str, accept_language: str | None) -> Answer:
         """The problem document; ``title`` and ``detail`` speak the language that the client prefers."""
@@ -226,6 +214,15 @@ class Problem(Exception):
             document["errors"] = self.errors
         headers = (("Content-Language", language), ("Vary", "Accept-Language"), *self.headers)
         return Answer(msgspec.json.encode(document), status=self.status, media_type=MEDIA_TYPE, headers=headers)
+
+
+class Refusal(Problem):
+    """A service's refusal ``{code, kind, en, ko, facts}``, in the service's own words."""
+
+    def __init__(self, said: Mapping[str, Any]) -> None:
+        kind, code = KINDS[said["kind"]], said["code"]
+        status = BY_CODE.get(code, kind.status)
+        self._say(code, status, Words(kind.ko.title, said["ko"]), Words(kind.en.title, said["en"]), said["facts"])
 
 
 _RANGE = re.compile(r"\s*([A-Za-z]{1,8})(?:-[A-Za-z0-9-]+)?\s*(?:;\s*q=([01](?:\.\d{0,3})?))?\s*\Z")
