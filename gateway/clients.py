@@ -149,7 +149,10 @@ class Service:
         )
         if status != 200:
             raise self._broken("commands", status)
-        outcomes = self._decode(answer).outcomes
+        try:
+            outcomes = self._decode(answer).outcomes
+        except msgspec.DecodeError:
+            raise self._broken("commands", status) from None
         if [outcome.id for outcome in outcomes] != [command["id"] for command in commands]:
             raise self._broken("commands", status)
         return outcomes
