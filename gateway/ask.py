@@ -97,13 +97,17 @@ class Ask:
             raise Problem("not_found", facts={"what": what})
         return thing_id
 
-    def own(self, row: Row, what: str) -> Row:
-        """The row, when its centre is the caller's, and for a resident when it is their own; else it is not there."""
-        owned = row.peek(Owned)
-        foreign = owned.centre is not None and owned.centre != self.who.centre
-        if foreign or (self.who.role == RESIDENT and owned.resident_id != self.who.subject):
+    def here(self, row: Row, what: str) -> Row:
+        """The row, when its centre is the caller's; else it is not there."""
+        if row.peek(Owned).centre not in (None, self.who.centre):
             raise Problem("not_found", facts={"what": what})
         return row
+
+    def own(self, row: Row, what: str) -> Row:
+        """The row, when it is of this centre, and for a resident when it is their own; else it is not there."""
+        if self.who.role == RESIDENT and row.peek(Owned).resident_id != self.who.subject:
+            raise Problem("not_found", facts={"what": what})
+        return self.here(row, what)
 
     def own_only(self) -> None:
         """Narrow a list to the resident who asks; staff see what they ask for."""

@@ -6,6 +6,7 @@ import asyncio
 import re
 from collections.abc import Iterable, Mapping
 from typing import Any
+from uuid import uuid4
 
 import msgspec
 from falcon.asgi import Request
@@ -16,6 +17,7 @@ from services.contracts.schema import BARCODE, CODE, ID
 
 LARGEST_BODY = 1 << 20  # bytes
 SLOWEST_BODY = 10  # seconds
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,100}\Z")
 _KEY = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]{0,253}[\x21-\x7e])?\Z")
 _PATH = {"barcode": BARCODE, "code": CODE, "id": ID, "service": validate.Regexp(r"^[a-z]{1,40}\Z")}
 
@@ -24,6 +26,12 @@ def without(contract: type[Schema], *names: str, **more: fields.Field) -> type[S
     """The contract as a client sends it: without what the gateway itself fills in, with ``more`` fields of its own."""
     meta = type("Meta", (contract.Meta,), {"exclude": names})
     return type(contract.__name__, (contract,), {"Meta": meta, "__doc__": contract.__doc__, **more})
+
+
+def request_id_of(req: Request) -> str:
+    """The client's X-Request-Id where it is a plain word, else a new one."""
+    given = req.get_header("X-Request-Id")
+    return given if given is not None and _REQUEST_ID.match(given) else uuid4().hex
 
 
 def path_of(params: Mapping[str, str]) -> Mapping[str, str]:
