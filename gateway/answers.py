@@ -117,7 +117,7 @@ class Membership(Shape):
     version = fields.Integer(required=True)
 
 
-class Warning(Schema):
+class Missing(Schema):
     """What is missing from an answer, and why."""
 
     code = fields.String(required=True)
@@ -129,7 +129,7 @@ class Resident(Membership):
     """A membership with the contact. When the contact can't be read now, it is null and ``warnings`` says so."""
 
     contact = fields.Nested(Contact, required=True, allow_none=True)
-    warnings = fields.List(fields.Nested(Warning))
+    warnings = fields.List(fields.Nested(Missing))
 
 
 class Category(Shape):

@@ -13,7 +13,7 @@ from marshmallow import Schema
 
 from gateway.answer import Row
 from gateway.auth import RESIDENT, Caller
-from gateway.clients import Services
+from gateway.house import House
 from gateway.problems import Problem
 from services.contracts.schema import snake
 
@@ -55,12 +55,12 @@ class Ask:
     header: Callable[[str], str | None]
     id: UUID
     request_id: str
-    services: Services
+    house: House
 
     async def command(self, contract: type[Schema], part: str = "", /, **data: Any) -> Row:
         """Have a command done by the service that owns it; ``part`` tells several commands of one request apart."""
         service, name = _address(contract)
-        return await self.services[service].command(
+        return await self.house.services[service].command(
             {
                 "id": str(uuid5(self.id, part) if part else self.id),
                 "name": name,
@@ -75,17 +75,17 @@ class Ask:
     async def query_for(self, contract: type[Schema], **params: Any) -> Row:
         """Ask a query of the service that owns it."""
         service, name = _address(contract)
-        return await self.services[service].query(name, params)
+        return await self.house.services[service].query(name, params)
 
     async def query_or_none(self, contract: type[Schema], **params: Any) -> Row | None:
         """Ask a query; None when the thing is not there."""
         service, name = _address(contract)
-        return await self.services[service].query_or_none(name, params)
+        return await self.house.services[service].query_or_none(name, params)
 
     async def newer(self, contract: type[Schema], than: int, wait: float, **params: Any) -> Row | None:
         """Wait for a version greater than ``than``; None when too many wait already."""
         service, name = _address(contract)
-        return await self.services[service].newer(name, params, than, wait)
+        return await self.house.services[service].newer(name, params, than, wait)
 
     def new_id(self, kind: str) -> str:
         """The id of the ``kind`` of thing that this request makes; a repeated request gives the same."""

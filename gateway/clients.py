@@ -7,6 +7,7 @@ hold up the lending desk. A command carries its id, so sending it twice does it 
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, TypeVar
@@ -124,7 +125,7 @@ class Service:
             return None
         self._waiters += 1
         try:
-            params = {**params, "newer_than": than, "wait": f"{wait:.3f}"}
+            params = {**params, "newer_than": than, "wait": math.ceil(wait)}
             return await self._get(self._waits, "wait", f"/queries/{name}", params, wait + self._deadline)
         finally:
             self._waiters -= 1

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections import OrderedDict
+from uuid import UUID
 
-from gateway.answer import Answer
+from gateway.answer import Answer, Row
 from gateway.clients import LONGEST_WAIT
 
 _WAIT = re.compile(r'(?:^|[,;])\s*wait\s*=\s*"?(\d{1,6})"?\s*(?=$|[,;])', re.IGNORECASE)
@@ -42,3 +44,37 @@ def unless_known(answer: Answer, tag: str, if_none_match: str | None) -> Answer:
     if not names(if_none_match, tag):
         return answer
     return Answer(b"", status=304, headers=answer.headers)
+
+
+def unless_current(row: Row, if_none_match: str | None) -> Answer:
+    """The row with its version as ETag, or a bare 304 when the client has this version already."""
+    tag = content_tag(row.body) if row.version is None else str(row.version)
+    return unless_known(Answer(row.body), tag, if_none_match)
+
+
+def applied(answer: Answer, wait: int | None) -> Answer:
+    """The answer, saying that the wished wait was heeded; None: there was none, or it was not."""
+    if wait is not None:
+        answer.headers.append(("Preference-Applied", f"wait={wait}"))
+    return answer
+
+
+class Passed:
+    """Command ids whose If-Match held when they were first sent.
+
+    Their own effect changes the version, so a repetition with the same Idempotency-Key must not be measured again: it
+    gets its stored outcome. Kept in memory and bounded; after a restart a repetition gets 412, and nothing is lost.
+    """
+
+    def __init__(self, remember: int = 10_000) -> None:
+        self._ids: OrderedDict[UUID, None] = OrderedDict()
+        self._remember = remember
+
+    def __contains__(self, command_id: UUID) -> bool:
+        return command_id in self._ids
+
+    def add(self, command_id: UUID) -> None:
+        """Remember one, and forget the oldest when there are too many."""
+        self._ids[command_id] = None
+        if len(self._ids) > self._remember:
+            self._ids.popitem(last=False)

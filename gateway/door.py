@@ -17,8 +17,7 @@ from gateway import reading
 from gateway.answer import Answer
 from gateway.ask import Ask, command_id
 from gateway.auth import Caller, Tokens, unauthorized
-from gateway.clients import Services
-from gateway.metrics import Metrics
+from gateway.house import House
 from gateway.problems import Problem
 from gateway.route import Route
 
@@ -36,9 +35,9 @@ log = structlog.get_logger()
 class Door:
     """Makes responders for Falcon out of routes."""
 
-    def __init__(self, services: Services, tokens: Tokens, metrics: Metrics, centre: str) -> None:
-        self._services, self._tokens, self._metrics = services, tokens, metrics
-        self._anonymous = Caller(None, "", centre)
+    def __init__(self, house: House, tokens: Tokens, centre: str) -> None:
+        self._house, self._tokens, self._metrics = house, tokens, house.metrics
+        self._anonymous = Caller(None, "", centre)  # who has no token sees this centre's public things
 
     def responder(self, route: Route) -> Responder:
         """The responder that serves a route."""
@@ -52,7 +51,9 @@ class Door:
             self._metrics.in_flight.inc()
             role = code = None
             try:
-                role, answer = await enter(req, request_id, params)
+                who = self._tokens.caller(req.get_header("Authorization")) or self._anonymous
+                role = who.role
+                answer = await enter(req, who, request_id, params)
             except Problem as problem:
                 code, answer = problem.code, problem.answer(request_id, req.get_header("Accept-Language"))
             except Exception:
@@ -67,15 +68,14 @@ class Door:
 
         return respond
 
-    def _entrance(self, route: Route) -> Callable[[Request, str, dict[str, str]], Awaitable[tuple[str | None, Answer]]]:
+    def _entrance(self, route: Route) -> Callable[[Request, Caller, str, dict[str, str]], Awaitable[Answer]]:
         """The checks of a route and its handler, with everything that can be looked up beforehand."""
         body, query = route.body and route.body(), route.query and route.query()
         may_be_empty = body is not None and not any(field.required for field in body.fields.values())
         with_key, key_required = route.key != "none", route.key == "required"
         roles, public, handler, name = route.who.roles, route.who.public, route.handler, route.name
 
-        async def enter(req: Request, request_id: str, params: dict[str, str]) -> tuple[str | None, Answer]:
-            who = self._tokens.caller(req.get_header("Authorization")) or self._anonymous
+        async def enter(req: Request, who: Caller, request_id: str, params: dict[str, str]) -> Answer:
             if who.role not in roles and not (public and who.role is None):
                 raise _refuse(who, roles)
             path = reading.path_of(params)
@@ -83,8 +83,8 @@ class Door:
             key = reading.key_of(req.get_header("Idempotency-Key"), required=key_required) if with_key else None
             sent = await reading.body_of(req, body, may_be_empty=may_be_empty) if body is not None else {}
             made_id = command_id(who, name, key)
-            ask = Ask(who, path, asked, sent, req.get_header, made_id, request_id, self._services)
-            return who.role, await handler(ask)
+            ask = Ask(who, path, asked, sent, req.get_header, made_id, request_id, self._house)
+            return await handler(ask)
 
         return enter
 
@@ -131,9 +131,7 @@ def _send(resp: Response, answer: Answer, status: int, request_id: str, caching:
     if status not in (204, 304):
         resp.data = answer.body
         resp.content_type = answer.media_type
-    resp.set_headers(
-        [*ALWAYS, NOTHING_RUNS, ("Cache-Control", caching), ("X-Request-Id", request_id), *answer.headers]
-    )
+    resp.set_headers([*ALWAYS, NOTHING_RUNS, ("Cache-Control", caching), ("X-Request-Id", request_id), *answer.headers])
 
 
 def wrong_path(req: Request) -> Problem:

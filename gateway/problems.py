@@ -67,7 +67,7 @@ OWN: Mapping[str, Own] = {
     ),
     "idempotency_key_missing": Own(
         400,
-        Words("Idempotency-Key 없음", "이 요청에는 Idempotency-Key 헤더가 필요합니다. 재시도할 때는 같은 값을 보내십시오."),
+        Words("Idempotency-Key 없음", "Idempotency-Key 헤더가 필요합니다. 다시 보낼 때는 같은 값을 쓰십시오."),
         Words("No Idempotency-Key", "This request needs the header Idempotency-Key; repeat it with the same value."),
     ),
     "idempotency_key_invalid": Own(
@@ -160,7 +160,7 @@ OWN: Mapping[str, Own] = {
     ),
     "service_busy": Own(
         503,
-        Words("요청이 너무 많음", "{service} 서비스의 대기열이 가득 찼습니다. 처리되지 않았으니 잠시 뒤 다시 보내십시오."),
+        Words("요청이 너무 많음", "{service} 서비스의 대기열이 가득 차 처리하지 않았습니다. 잠시 뒤 다시 보내십시오."),
         Words("Too busy", "The queue of {service} is full. Nothing was done; send it again in a moment."),
     ),
 }

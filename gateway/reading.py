@@ -25,7 +25,7 @@ _PATH = {"barcode": BARCODE, "code": CODE, "id": ID, "service": validate.Regexp(
 def without(contract: type[Schema], *names: str, **more: fields.Field) -> type[Schema]:
     """The contract as a client sends it: without what the gateway itself fills in, with ``more`` fields of its own."""
     meta = type("Meta", (contract.Meta,), {"exclude": names})
-    return type(contract.__name__, (contract,), {"Meta": meta, "__doc__": contract.__doc__, **more})
+    return type(contract)(contract.__name__, (contract,), {"Meta": meta, "__doc__": contract.__doc__, **more})
 
 
 def request_id_of(req: Request) -> str:
@@ -45,7 +45,7 @@ def path_of(params: Mapping[str, str]) -> Mapping[str, str]:
 
 
 def query_of(sent: Mapping[str, Any], schema: Schema | None) -> dict[str, str]:
-    """The query's parameters as they were sent, after the schema agreed. Lists are comma-separated, none is repeated."""
+    """The query as it was sent, after the schema agreed. Lists are comma-separated, no parameter is repeated."""
     known: Mapping[str, Any] = schema.fields if schema is not None else {}
     given: dict[str, Any] = {}
     wrong: dict[str, Any] = {}
