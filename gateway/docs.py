@@ -60,14 +60,8 @@ def _sections(described: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
                 status: responses[answer["$ref"].rpartition("/")[2]] if "$ref" in answer else answer
                 for status, answer in operation["responses"].items()
             }
-            shown = {
-                "description": "",
-                "requestBody": None,
-                **operation,
-                "method": method.upper(),
-                "path": path,
-                "responses": answers,
-            }
+            place = {"method": method.upper(), "path": path, "responses": answers}
+            shown = {"description": "", "requestBody": None, **operation, **place}
             sections.setdefault(operation["tags"][0], []).append(shown)
     return sections
 

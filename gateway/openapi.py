@@ -17,7 +17,7 @@ from gateway.route import Route
 from services.contracts.schema import BARCODE, CODE, ID
 
 HEADERS = {
-    "Idempotency-Key": "Repeated with the same key (at most 255 printable ASCII characters), a request takes effect once.",
+    "Idempotency-Key": "At most 255 printable ASCII characters. Sent again with it, a request takes effect once.",
     "Prefer": "`wait=N`: wait up to N seconds (at most 30) for the outcome.",
     "If-None-Match": "An `ETag`: answers 304 while it is still the current one.",
     "If-Match": "An `ETag`: answers 412 when it is not the current one any more.",

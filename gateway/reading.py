@@ -37,6 +37,8 @@ def request_id_of(req: Request) -> str:
 def path_of(params: Mapping[str, str]) -> Mapping[str, str]:
     """The path's parameters, each of the form that its name promises."""
     for name, value in params.items():
+        if not value:  # /v1/rentals/ is neither the list nor one of it
+            raise Problem("unknown_path")
         try:
             _PATH[name](value)
         except ValidationError as wrong:
