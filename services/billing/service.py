@@ -7,6 +7,7 @@ from services.billing.publish import PUBLISH
 from services.billing.queries import QUERIES
 from services.billing.reactions import HEARS, JOBS, REACTIONS, SCHEDULE
 from services.chassis.definition import Service, command
+from services.chassis.entrypoints import Door
 from services.contracts import billing as wire
 
 SERVICE = Service(
@@ -28,3 +29,10 @@ SERVICE = Service(
     jobs=JOBS,
     outside=outside,
 )
+
+
+class Billing(Door):
+    """Billing at the door of nameko."""
+
+    name = "billing"
+    service = SERVICE
