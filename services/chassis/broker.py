@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import structlog
-from kombu import Connection
+from kombu.connection import Connection
 
 from services.chassis import metrics
 from services.chassis.envelope import Message
@@ -47,7 +47,7 @@ class Lane:
         """Connect and open the channel. Raises :class:`BrokerAway`."""
         self.drop()
         try:
-            self._connection = Connection(
+            self._connection = Connection(  # type: ignore[no-untyped-call]
                 self._url,
                 heartbeat=15,
                 connect_timeout=5,
@@ -127,7 +127,7 @@ class Publisher:
         channel.events["basic_return"].add(self._returned)
 
     def publish(self, messages: Sequence[Message]) -> None:
-        """Publish in order and wait until the broker has confirmed all. Raises :class:`BrokerAway`: then publish again."""
+        """Publish in order and wait for every confirm. Raises :class:`BrokerAway`: then publish again."""
         self.open()
         self._refused = 0
         try:
@@ -235,9 +235,9 @@ class Inlet:
         taken, self._arrived = self._arrived, []
         return taken
 
-    def done(self, deliveries: Sequence[Delivery]) -> None:
-        """Acknowledge deliveries, all up to the last. Raises :class:`BrokerAway`."""
-        self._settle(lambda: self._lane.channel.basic_ack(deliveries[-1][0], multiple=True))
+    def done(self, last: Delivery) -> None:
+        """Acknowledge all deliveries up to this one. Raises :class:`BrokerAway`."""
+        self._settle(lambda: self._lane.channel.basic_ack(last[0], multiple=True))
 
     def reject(self, delivery: Delivery) -> None:
         """Send a delivery that is no message at all to the dead letters. Raises :class:`BrokerAway`."""

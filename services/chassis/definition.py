@@ -187,8 +187,9 @@ class Service:
     @cached_property
     def root_of(self) -> dict[type, type]:
         """The aggregate that each own fact belongs to: the state with the fact's stream."""
-        roots = {v.kind.STREAM.partition("{")[0]: v.kind for v in self.views if getattr(v.kind, "STREAM", None)}
-        table = {}
+        kinds: list[Any] = [v.kind for v in self.views]
+        roots = {kind.STREAM.partition("{")[0]: kind for kind in kinds if getattr(kind, "STREAM", None)}
+        table: dict[type, type] = {}
         for fact in self.facts.values():
             prefix = fact.STREAM.partition("{")[0]  # type: ignore[attr-defined]
             if prefix not in roots:

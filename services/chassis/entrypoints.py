@@ -1,10 +1,11 @@
-"""The doors: nameko's HTTP entrypoints and background threads around a :class:`Runtime`. nameko and eventlet end here."""
+"""The doors: nameko's HTTP entrypoints and background threads around a :class:`Runtime`. Both end here."""
 
 from __future__ import annotations
 
 import hmac
 from typing import Any, ClassVar
 
+import eventlet
 import structlog
 from nameko.extensions import DependencyProvider
 from nameko.web.handlers import http
@@ -20,6 +21,7 @@ from services.chassis.settings import Settings
 from services.contracts import refusals
 
 log = structlog.get_logger()
+END_IN_ORDER = 8.0  # seconds for the loops to finish what they have at hand; what is cut off then is done again later
 STATUS = {refusals.NOT_FOUND: 404, refusals.UNAVAILABLE: 503, refusals.CONFLICT: 409, refusals.REFUSED: 422}
 
 
@@ -36,14 +38,19 @@ class Running(DependencyProvider):
     def start(self) -> None:
         """Begin to relay, follow and work."""
         assert self.runtime is not None
-        for loop in self.runtime.loops():
+        self._loops = [
             self.container.spawn_managed_thread(loop.run, identifier=type(loop).__name__)
+            for loop in self.runtime.loops()
+        ]
 
     def stop(self) -> None:
         """Ask every loop to end after the batch at hand."""
         assert self.runtime is not None
         for loop in self.runtime.loops():
             loop.stop()
+        with eventlet.Timeout(END_IN_ORDER, False):
+            for thread in self._loops:
+                thread.wait()
 
     def get_dependency(self, worker_ctx: Any) -> Runtime:
         """The runtime itself."""
@@ -102,7 +109,8 @@ class Door:
         if not hmac.compare_digest(request.headers.get("Authorization", ""), expected):
             return _json(b'{"error": "this door is for the gateway and for the services"}', 401)
         try:
-            return answer()
+            response: Response = answer()
+            return response
         except Refused as refused:
             return _json(encode({"refused": refused.say()}), STATUS.get(refused.kind, 400))
         except ValueError as wrong:

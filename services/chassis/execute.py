@@ -57,7 +57,7 @@ class CommandFailed(Refused):
 
 @dataclass(frozen=True)
 class Asked:
-    """One command as it arrived: ``id`` names it for ever, ``data`` is its intent as JSON, ``meta`` says who and why."""
+    """One command as it arrived: ``id`` names it for ever, ``data`` is its intent, ``meta`` says who and why."""
 
     id: UUID
     name: str
@@ -87,7 +87,7 @@ def understand(service: Service, asked: Asked) -> Meant:
     if command is None:
         raise UnknownCommand(name=asked.name)
     try:
-        intent = shape(asked.data, command.intent)
+        intent: Any = shape(asked.data, command.intent)
     except Malformed as wrong:
         raise CommandMalformed(problem=str(wrong)) from None
     return Meant(asked.id, command, intent, asked.meta, asked.fingerprint)
@@ -208,7 +208,7 @@ def _refusal(id: UUID, refused: Refused) -> bytes:
 
 
 def read_batch(body: bytes) -> list[Asked]:
-    """The commands in a request's body, ``{"commands": [{id, name, data, meta}]}``. Raises ValueError when it isn't one."""
+    """The commands in a body ``{"commands": [{id, name, data, meta}]}``. Raises ValueError when it isn't one."""
     try:
         return shape(decode(body), _Body).commands
     except Exception as wrong:

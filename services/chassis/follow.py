@@ -121,7 +121,7 @@ class Follower:
     # -- whatever comes --
 
     def take(self, messages: Sequence[Message]) -> int:
-        """Take in messages, whatever is wrong with them; returns the cursor. Raises when a source or database is away."""
+        """Take in messages, whatever is wrong with them; returns the cursor. Raises when a server is away."""
         try:
             absorbed = self.absorb(messages)
         except (*database.AWAY, EpochChanged):
@@ -136,18 +136,16 @@ class Follower:
 
     def _one_by_one(self, messages: Sequence[Message], error: Exception) -> int:
         if len(messages) > 1:
-            return [self.take([message]) for message in messages][-1]
+            return max(self.take([message]) for message in messages)
         return self._park(messages[0], error)
 
     def _park(self, message: Message, error: Exception) -> int:
         with self._store.turn([], [], self.source) as turn:
-            assert turn.cursor is not None
-            if message.pos <= turn.cursor.pos:
-                return turn.cursor.pos
-            if message.previous > turn.cursor.pos:
-                behind = True
-            else:
-                behind = False
+            at: int = turn.cursor.pos
+            if message.pos <= at:
+                return at
+            behind = message.previous > at
+            if not behind:
                 changes = Changes(base=turn.head, cursor=(self.source, message.epoch, message.pos))
                 changes.parked.append(_parked(message, f"{type(error).__name__}: {error}"))
                 turn.commit(changes)
@@ -176,7 +174,8 @@ class Follower:
     def position(self) -> int:
         """The cursor."""
         with self._store.turn([], [], self.source) as turn:
-            return turn.cursor.pos if turn.cursor else 0
+            at: int = turn.cursor.pos
+            return at
 
 
 def _parked(message: Message, error: str) -> tuple[str, int, str, bytes, str]:

@@ -1,4 +1,4 @@
-"""The words in which a domain is written: facts, intents, states, refusals. Pure; all a domain may import of the chassis.
+"""The words a domain is written in: facts, intents, states, refusals. Pure, and all it may import of the chassis.
 
 A *fact* is what happened, in the past tense, and is stored for ever. An *intent* is what somebody wants. A *state* is
 what a decision may look at: one row of a view, made by folding facts and by nothing else. A decision is a function
@@ -33,13 +33,15 @@ def fact(type_name: str, *, stream: str, schema: int = 1) -> Callable[[C], C]:
 @dataclass_transform(frozen_default=True, kw_only_default=True)
 def intent(cls: C) -> C:
     """Declare an intent: what somebody asks for, in the imperative."""
-    return dataclass(frozen=True, kw_only=True)(cls)
+    made: Any = dataclass(frozen=True, kw_only=True)(cls)
+    return made  # type: ignore[no-any-return]
 
 
 @dataclass_transform(frozen_default=True, kw_only_default=True)
 def value(cls: C) -> C:
     """Declare a value: a part of facts and states that has no life of its own."""
-    return dataclass(frozen=True, kw_only=True)(cls)
+    made: Any = dataclass(frozen=True, kw_only=True)(cls)
+    return made  # type: ignore[no-any-return]
 
 
 @dataclass_transform(frozen_default=True, kw_only_default=True)

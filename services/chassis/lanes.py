@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 
 import structlog
@@ -21,7 +22,7 @@ class FollowLoop:
 
     def __init__(self, follower: Follower, inlet: Inlet) -> None:
         self._follower, self._inlet = follower, inlet
-        self._stopping = False
+        self._stopping, self._pause = False, threading.Event()
         self.source = follower.source
         self.halted: str | None = None
 
@@ -38,28 +39,37 @@ class FollowLoop:
     def _connected(self) -> None:
         try:
             self._inlet.open()
-            self._catch_up()  # what the queue never got, or lost
+            self._pull()  # what the queue never got, or lost
             pulled = time.monotonic()
             while not self._stopping:
                 deliveries = self._inlet.take(timeout=0.5)
                 if deliveries:
                     self._take(deliveries)
                 elif time.monotonic() - pulled > IDLE_PULL:
-                    self._catch_up()
+                    self._pull()
                     pulled = time.monotonic()
         except BrokerAway as error:
             log.warning("follower_without_broker", source=self.source, error=str(error))
-            self._catch_up()
-            time.sleep(1.0)
+            self._pull()
+            self._pause.wait(1.0)
+
+    def _pull(self) -> None:
+        """One look at the feed. Should the source be away, the queue may still have something."""
+        try:
+            self._follower.catch_up()
+        except TRANSIENT as error:
+            log.warning("feed_not_read", source=self.source, error=str(error))
 
     def _take(self, deliveries: list[Delivery]) -> None:
-        messages = [m for m in map(self._open, deliveries) if m]
-        if messages:
-            patiently(lambda: self._follower.take(messages), TRANSIENT, lambda: not self._stopping)
-        if self._stopping and messages:
-            return  # unsettled: they come again
+        opened = [(delivery, message) for delivery in deliveries if (message := self._open(delivery))]
+        if not opened:
+            return
+        messages = [message for _, message in opened]
+        took = patiently(lambda: self._follower.take(messages), TRANSIENT, lambda: not self._stopping)
+        if took is None:
+            return  # told to stop: what is unsettled comes again
         crash.point("follow.before_ack")
-        self._inlet.done(deliveries)
+        self._inlet.done(opened[-1][0])
 
     def _open(self, delivery: Delivery) -> Message | None:
         _, properties, body = delivery
@@ -71,12 +81,10 @@ class FollowLoop:
             self._inlet.reject(delivery)
             return None
 
-    def _catch_up(self) -> None:
-        patiently(self._follower.catch_up, TRANSIENT, lambda: not self._stopping)
-
     def stop(self) -> None:
         """End after the batch at hand."""
         self._stopping = True
+        self._pause.set()
 
 
 def count_parked(pool: database.Pool) -> dict[str, int]:

@@ -1,4 +1,4 @@
-"""Structured logs: one JSON object a line, on stdout, with the service and the correlation id. Never a name or a phone."""
+"""Structured logs: one JSON object a line on stdout, with the service's name. Never a resident's name or phone."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ def set_up(service: str, level: str) -> None:
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
+            lambda _, __, line: {"service": service, **line},  # not a context variable: greenlets don't inherit those
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,
@@ -25,4 +26,3 @@ def set_up(service: str, level: str) -> None:
     logging.basicConfig(
         stream=sys.stdout, level=logging.WARNING, format='{"level": "%(levelname)s", "event": %(message)r}'
     )
-    structlog.contextvars.bind_contextvars(service=service)

@@ -1,7 +1,7 @@
-"""Brings a service's database up to date: ``python -m services.chassis.migrate rentals``. Running it again changes nothing.
+"""Brings a service's database up to date: ``python -m services.chassis.migrate NAME``. Again changes nothing.
 
-Migrations are SQL files, first the chassis's, then the service's, each run once, in order, by the owner of the database;
-the app role gets what it needs and no more: it can append to the log but never change it.
+Migrations are SQL files, first the chassis's, then the service's, each run once, in order, by the database's owner; the
+app role gets what it needs and no more: it can append to the log but never change it.
 """
 
 from __future__ import annotations
@@ -42,7 +42,8 @@ def migrate(service: str, url: str) -> list[str]:
     with database.connect(url) as conn, conn.transaction():
         conn.execute("SELECT pg_advisory_xact_lock(7203040178)")
         conn.execute(
-            "CREATE TABLE IF NOT EXISTS migration (name text PRIMARY KEY, digest text NOT NULL, at timestamptz DEFAULT now())"
+            "CREATE TABLE IF NOT EXISTS migration"
+            " (name text PRIMARY KEY, digest text NOT NULL, at timestamptz DEFAULT now())"
         )
         done = dict(conn.execute("SELECT name, digest FROM migration").fetchall())
         for name, path in files(service):

@@ -10,6 +10,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from marshmallow import ValidationError
+from psycopg.sql import SQL
 
 from services.chassis import database
 from services.chassis.codec import decode, encode
@@ -23,8 +24,8 @@ from services.contracts import refusals
 LONGEST_WAIT = 30.0
 _HISTORY = database.text(
     "SELECT json_build_object('data', coalesce(json_agg(json_build_object('pos', pos, 'type', type, 'version', version,"
-    " 'at', at, 'data', data, 'actor', meta->'actor', 'correlation_id', meta->'correlation_id') ORDER BY version), '[]'))"
-    " FROM event WHERE stream = %(stream)s"
+    " 'at', at, 'data', data, 'actor', meta->'actor', 'correlation_id', meta->'correlation_id')"
+    " ORDER BY version), '[]')) FROM event WHERE stream = %(stream)s"
 )
 
 
@@ -99,7 +100,7 @@ class Reads:
         try:
             return query, schema.load(given)
         except ValidationError as wrong:
-            raise QueryMalformed(problems=wrong.normalized_messages()) from None
+            raise QueryMalformed(problems=wrong.messages) from None
 
     def _computed(self, query: Ask, params: dict[str, Any], now: datetime) -> Answer:
         asked = SimpleNamespace(**params)
@@ -128,7 +129,7 @@ class Reads:
         finally:
             self._bells.leave(row, bell)
 
-    def _json(self, text: str, params: Mapping[str, Any]) -> bytes | None:
+    def _json(self, text: str | SQL, params: Mapping[str, Any]) -> bytes | None:
         with self._store.pool.connection() as conn:
             row = conn.execute(database.text(text) if isinstance(text, str) else text, params).fetchone()
         return row[0].encode() if row and row[0] is not None else None

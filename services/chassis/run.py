@@ -39,7 +39,7 @@ def main() -> int:
     if len(sys.argv) != 2 or sys.argv[1] not in SERVICES:
         print(f"usage: python -m services.chassis.run {'|'.join(SERVICES)}", file=sys.stderr)
         return 2
-    if psycopg.waiting.wait.__name__ != "wait_selector":
+    if psycopg.waiting.wait is not psycopg.waiting.wait_selector:
         print("PSYCOPG_WAIT_FUNC is not in force: one slow query would block every request", file=sys.stderr)
         return 2
     try:

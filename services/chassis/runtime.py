@@ -1,4 +1,4 @@
-"""One service at run time: its store, reads, relay, followers and worker, wired together. Knows no nameko, no eventlet."""
+"""One service at run time: its store, reads, relay, followers and worker, wired together; no nameko, no eventlet."""
 
 from __future__ import annotations
 

@@ -97,7 +97,9 @@ class Turn(Protocol):
 class Store(Protocol):
     """Where a service's log and views live."""
 
-    Violation: type[Exception]
+    @property
+    def Violation(self) -> type[Exception]:
+        """What :meth:`Turn.commit` raises when the writes break a guard."""
 
     def turn(self, ids: Sequence[UUID], needs: Sequence[Need], source: str | None = None) -> Any:
         """A context manager that yields a :class:`Turn`; leaving it without a commit undoes everything."""
@@ -283,7 +285,8 @@ def _update(view: View) -> Any:
         table, key = view.kind.VIEW, view.kind.KEY  # type: ignore[attr-defined]
         sets = ", ".join(f"{name} = n.{name}" for name in view.columns if name != key)
         _statements[place] = database.text(
-            f"UPDATE {table} o SET {sets} FROM jsonb_populate_recordset(NULL::{table}, %s::jsonb) n WHERE o.{key} = n.{key}"
+            f"UPDATE {table} o SET {sets} FROM jsonb_populate_recordset(NULL::{table}, %s::jsonb) n"
+            f" WHERE o.{key} = n.{key}"
         )
     return _statements[place]
 

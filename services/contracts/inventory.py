@@ -188,7 +188,7 @@ class ItemRegistered(Published):
 
 
 class ItemReady(Published):
-    """A unit can be lent; ``reason``: new, cleaned, repaired or found. ``after_rental``: the rental it came back from."""
+    """A unit can be lent; ``reason`` is new, cleaned, repaired or found, ``after_rental`` what it came back from."""
 
     type_name = "item.ready"
     centre = ident()

@@ -33,7 +33,7 @@ class ReturnedItem(Schema):
 
 
 class AdoptHouseRules(Command):
-    """Put a version of the house rules into force for a centre. The rules are data; docs/house-rules.md explains them."""
+    """Put a version of the house rules into force for a centre. The rules are data."""
 
     centre = ident()
     rules = fields.Dict(required=True)

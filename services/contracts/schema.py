@@ -14,7 +14,7 @@ def snake(name: str) -> str:
 
 
 class Command(Schema):
-    """Something that may be asked of a service. Its wire name is the class name in snake case; unknown fields are refused."""
+    """Something that may be asked of a service, named as the class in snake case. Unknown fields are refused."""
 
     class Meta:
         unknown = RAISE

@@ -108,8 +108,8 @@ def category_id(centre: str, code: str) -> str:
 
 def evolve(now: Category | None, fact: CategoryDescribed) -> Category:
     """The category after it was described."""
-    said = dict(vars(fact))
-    return Category(**said, group_code=said.pop("group"))
+    said = {name: value for name, value in vars(fact).items() if name != "group"}
+    return Category(**said, group_code=fact.group)
 
 
 # -- decisions --

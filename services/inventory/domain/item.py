@@ -1,4 +1,4 @@
-"""An item: one unit with its barcode, from the books to the shelf and back. Which rental it is out on, rentals knows."""
+"""An item: one unit with its barcode, from the books to the shelf. Which rental it is out on, rentals knows."""
 
 from __future__ import annotations
 

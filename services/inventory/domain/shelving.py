@@ -129,7 +129,7 @@ def report_damage(cmd: facts.ReportDamage, look: Look, at: datetime) -> list[Any
 
 def _damaged(item: Item, rental_id: str | None, cause: str, at: datetime) -> list[Any]:
     repair_id = f"{item.centre}.{item.barcode}-{item.damages + 1}"
-    about = {"centre": item.centre, "barcode": item.barcode, "rental_id": rental_id, "cause": cause}
+    about: dict[str, Any] = {"centre": item.centre, "barcode": item.barcode, "rental_id": rental_id, "cause": cause}
     return [
         facts.ItemDamaged(**about, category=item.category),
         repairs.RepairOpened(**about, repair_id=repair_id, opened_at=at),
@@ -165,7 +165,8 @@ def take_back(cmd: TakeBackItem, look: Look, at: datetime) -> list[Any]:
             return _damaged(item, cmd.rental_id, cmd.cause or "wear", at)
         case "lost":
             return [facts.ItemLost(centre=item.centre, barcode=item.barcode, rental_id=cmd.rental_id)]
-    about = {"centre": item.centre, "barcode": item.barcode, "rental_id": cmd.rental_id, "missing": cmd.missing}
+    about: dict[str, Any] = {"centre": item.centre, "barcode": item.barcode, "rental_id": cmd.rental_id}
+    about["missing"] = cmd.missing
     if cmd.missing:
         return [facts.ItemIncomplete(**about)]
     until = cmd.ready_from or at

@@ -1,0 +1,216 @@
+"""The command line behind `./nanum`. Each command is a few lines; the work is in `deploy.local`."""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from deploy.local import Installation, InstallationError, doctor, status
+from deploy.local.installation import Progress
+from deploy.local.processes import ROOT
+from deploy.local.tokens import ROLES
+
+Result = TypeVar("Result")
+out = Console(highlight=False, soft_wrap=True)
+err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+class Commands(click.Group):
+    """Shows an error of the installation as one clear text, not as a traceback."""
+
+    def invoke(self, context: click.Context) -> object:
+        try:
+            return super().invoke(context)
+        except InstallationError as error:
+            raise click.ClickException(str(error)) from None
+
+
+@click.group(cls=Commands)
+@click.option("--home", type=click.Path(path_type=Path), default=ROOT / ".nanum", show_default=".nanum")
+@click.pass_context
+def cli(context: click.Context, home: Path) -> None:
+    """Run a sharing centre on this machine: `up` starts everything, `demo` shows what it does."""
+    context.obj = Installation(home)
+
+
+@cli.command()
+@click.pass_obj
+def up(installation: Installation) -> None:
+    """Set up what is missing, start everything, wait until it is ready."""
+    changed = watched("Starting Nanum", lambda progress: installation.up(progress=progress))
+    out.print("" if changed else "Everything was running already.\n", end="")
+    out.print(f"""
+[bold]Nanum is ready at {installation.url}[/]
+
+  ./nanum demo                  the main job, told step by step
+  ./nanum token desk            a token to call it with (also resident, manager, analyst)
+  {installation.url}/docs    every call it answers
+  ./nanum status                what runs; ./nanum logs rentals -f shows what it does
+
+  curl -s {installation.url}/v1/categories -H "Authorization: Bearer $(./nanum token desk)"
+""")
+
+
+@cli.command()
+@click.pass_obj
+def down(installation: Installation) -> None:
+    """Stop everything; the data stays."""
+    watched("Stopping Nanum", lambda _progress: installation.down())
+    out.print("Nanum is down. Its data stays; `./nanum up` starts it again.")
+
+
+@cli.command("status")
+@click.pass_obj
+def show_status(installation: Installation) -> None:
+    """Show every process; the exit code is 1 if one is down."""
+    rows = status.rows(installed(installation))
+    table = Table("process", "state", "pid", "port", "memory", box=None, pad_edge=False)
+    for row in rows:
+        state = row.state if row.up else f"[red]{row.state}[/]"
+        table.add_row(row.name, state, str(row.pid or ""), str(row.port), f"{row.memory:.0f} MiB" if row.pid else "")
+    table.add_row("", "", "", "", f"{sum(row.memory for row in rows):.0f} MiB")
+    out.print(table)
+    sys.exit(0 if all(row.up for row in rows) else 1)
+
+
+@cli.command()
+@click.pass_obj
+def url(installation: Installation) -> None:
+    """Print the address of the gateway."""
+    click.echo(installed(installation).url)
+
+
+@cli.command()
+@click.argument("process", required=False)
+@click.option("-f", "--follow", is_flag=True, help="Go on showing what comes.")
+@click.option("-n", "--lines", default=50, show_default=True, help="How many lines to begin with.")
+@click.pass_obj
+def logs(installation: Installation, process: str | None, follow: bool, lines: int) -> None:
+    """Show the end of the logs, of one process or of all."""
+    directory = installed(installation).home / "logs"
+    files = sorted(directory.glob("*.log")) if process is None else [directory / f"{process}.log"]
+    if not files or not files[0].exists():
+        known = ", ".join(sorted(file.stem for file in directory.glob("*.log")))
+        raise InstallationError(f"There is no log of {process!r}: use {known}.")
+    # -F goes on with the new file when the log is rotated.
+    subprocess.run(["tail", "-n", str(lines), *(["-F"] if follow else []), *map(str, files)])
+
+
+@cli.command()
+@click.argument("role", type=click.Choice(ROLES))
+@click.option("--subject", help="Whom the token speaks for, such as a resident's id.")
+@click.pass_obj
+def token(installation: Installation, role: str, subject: str | None) -> None:
+    """Print a bearer token, good for 12 hours."""
+    click.echo(installed(installation).token(role, subject))
+
+
+@cli.command()
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.pass_obj
+def reset(installation: Installation, yes: bool) -> None:
+    """Stop everything and delete all its data, settings and secrets."""
+    if not yes:
+        click.confirm(f"Delete {installation.home} with every event, resident and secret in it?", abort=True)
+    watched("Deleting", lambda _progress: installation.remove())
+    out.print("Everything is deleted. `./nanum up` starts anew.")
+
+
+@cli.command("doctor")
+@click.pass_obj
+def show_findings(installation: Installation) -> None:
+    """Examine packages, disk, ports, secrets and servers; the exit code is 1 if something is to be done."""
+    findings = list(doctor.examine(installation))
+    for finding in findings:
+        out.print(f"[green]ok[/]   {finding.text}" if finding.fine else f"[red]no[/]   {finding.text}")
+    sys.exit(0 if all(finding.fine for finding in findings) else 1)
+
+
+@cli.command()
+@click.argument("action", type=click.Choice(["stop", "start", "wipe"]))
+@click.pass_obj
+def broker(installation: Installation, action: str) -> None:
+    """Stop or start the broker, or wipe it: stop it, delete its data, start it."""
+    act = {
+        "stop": installation.broker_stop,
+        "start": installation.broker_start,
+        "wipe": installation.broker_wipe,
+    }[action]
+    watched(f"Broker: {action}", lambda _progress: act())
+    out.print(
+        {"stop": "The broker is down.", "start": "The broker is up.", "wipe": "The broker is up, and empty."}[action]
+    )
+
+
+@cli.command()
+@click.argument("process")
+@click.pass_obj
+def kill(installation: Installation, process: str) -> None:
+    """kill -9 a process; the supervisor starts it again."""
+    out.print(f"{process} ({installed(installation).kill(process)}) is killed.")
+
+
+@cli.command()
+@click.argument("process")
+@click.pass_obj
+def stop(installation: Installation, process: str) -> None:
+    """Stop one process."""
+    installed(installation).stop(process)
+    out.print(f"{process} is down until `./nanum start {process}`.")
+
+
+@cli.command()
+@click.argument("process")
+@click.pass_obj
+def start(installation: Installation, process: str) -> None:
+    """Start one process and wait until it is ready."""
+    watched(f"Starting {process}", lambda progress: installed(installation).start(process, progress))
+
+
+@cli.command(context_settings={"ignore_unknown_options": True, "allow_extra_args": True, "help_option_names": []})
+@click.argument("args", nargs=-1, type=click.UNPROCESSED)
+def test(args: tuple[str, ...]) -> None:
+    """Run the tests, all of them or as the given arguments of pytest say."""
+    paths = () if any(Path(arg.partition("::")[0]).exists() for arg in args) else ("tests",)
+    os.chdir(ROOT)
+    os.execv(sys.executable, [sys.executable, "-m", "pytest", *paths, *args])
+
+
+@cli.command()
+@click.pass_obj
+def demo(installation: Installation) -> None:
+    """Play the main job over HTTP and tell it step by step."""
+    from deploy.demo import main  # the story is told by a module of its own, which only this command needs
+
+    if not installation.supervisor.running:
+        raise InstallationError("Nanum is not running here: start it with `./nanum up`.")
+    sys.exit(main(installation.url, {role: installation.token(role) for role in ROLES}))
+
+
+def installed(installation: Installation) -> Installation:
+    if not installation.exists:
+        raise InstallationError("Nothing is installed here yet: run `./nanum up`.")
+    return installation
+
+
+def watched(title: str, work: Callable[[Progress], Result]) -> Result:
+    """Do the work while its steps are shown, each with the seconds since the beginning."""
+    began = time.monotonic()
+    with err.status(f"{title} ...") as spinner:
+
+        def progress(step: str) -> None:
+            err.print(f"[green]✓[/] {step} [dim]{time.monotonic() - began:.1f} s[/]")
+            spinner.update(f"{title} ...")
+
+        return work(progress)
+
+
+if __name__ == "__main__":
+    cli(prog_name="./nanum")

@@ -1,0 +1,257 @@
+"""The process supervisor: its configuration, its life, and what it is asked to do."""
+
+import contextlib
+import os
+import shlex
+import signal
+import subprocess
+import sys
+import time
+import xmlrpc.client
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from supervisor.xmlrpc import Faults, SupervisorTransport
+
+from deploy.local import directories
+from deploy.local.problems import InstallationError
+from deploy.local.processes import ROOT, Process
+from deploy.local.secrets import write_private
+
+MARK = "NANUM_PROCESS_OF"  # in the environment of everything that runs: whose it is
+KEPT_ENV = ("PATH", "LANG", "TMPDIR")
+
+HEAD = """\
+[supervisord]
+logfile={logs}/supervisor.log
+logfile_maxbytes=1MB
+logfile_backups=2
+pidfile={run}/supervisor.pid
+directory={root}
+umask=077
+identifier=nanum
+
+[unix_http_server]
+file={run}/supervisor.sock
+chmod=0600
+
+[rpcinterface:supervisor]
+supervisor.rpcinterface_factory=supervisor.rpcinterface:make_main_rpcinterface
+"""
+
+PROGRAM = """
+[program:{name}]
+command={command}
+environment={environment}
+directory={root}
+autostart=false
+autorestart=true
+startsecs=1
+startretries=10
+stopsignal={stop_signal}
+stopwaitsecs=20
+killasgroup=true
+redirect_stderr=true
+stdout_logfile={logs}/{name}.log
+stdout_logfile_maxbytes=10MB
+stdout_logfile_backups=3
+"""
+
+
+@dataclass(frozen=True)
+class State:
+    """What the supervisor knows of a process: its word (RUNNING, BACKOFF, ...) and the pid, 0 if none."""
+
+    state: str
+    pid: int
+    detail: str
+
+    @property
+    def alive(self) -> bool:
+        return self.state in ("RUNNING", "STARTING")
+
+
+class Supervisor:
+    """One supervisord of our own, spoken to over its unix socket."""
+
+    def __init__(self, home: Path) -> None:
+        self._home = home
+        self._config = home / "supervisor.conf"
+        self._logs = home / "logs"
+        self._link = home / "run"
+
+    @property
+    def running(self) -> bool:
+        if not (self._link / "supervisor.sock").exists():
+            return False
+        try:
+            return self._rpc.getState()["statename"] == "RUNNING"
+        except (OSError, xmlrpc.client.Error):
+            return False
+
+    @property
+    def pid(self) -> int:
+        return self._rpc.getPID()
+
+    def apply(self, processes: list[Process], *, attached: bool = False) -> None:
+        """Have a supervisor that knows these processes; those whose settings changed are stopped.
+
+        An attached supervisor ends with the process that started it; otherwise it stays.
+        """
+        self._logs.mkdir(parents=True, mode=0o700, exist_ok=True)
+        changed = write_private(self._config, self._render(processes))
+        if not self.running:
+            self._launch(attached)
+        elif changed:
+            self._reread()
+
+    def states(self) -> dict[str, State]:
+        if not self.running:
+            return {}
+        known = self._rpc.getAllProcessInfo()
+        return {info["name"]: State(info["statename"], info["pid"], info["description"]) for info in known}
+
+    def start(self, names: Iterable[str]) -> None:
+        for name in names:
+            with _ignoring(Faults.ALREADY_STARTED, name):
+                self._rpc.startProcess(name, False)
+
+    def stop(self, names: Iterable[str], patience: float = 30.0) -> None:
+        """Stop the processes together, and wait until they are gone (after 20 s the supervisor kills)."""
+        names = list(names)
+        for name in names:
+            with _ignoring(Faults.NOT_RUNNING, name):
+                self._rpc.stopProcess(name, False)
+        deadline = time.monotonic() + patience
+        while any(state.pid for name, state in self.states().items() if name in names):
+            if time.monotonic() > deadline:
+                raise InstallationError(f"These did not stop within {patience:.0f} s: {', '.join(names)}.")
+            time.sleep(0.05)
+
+    def shutdown(self) -> None:
+        """End the supervisor and everything that still runs under it, also what an earlier one left behind."""
+        if self.running:
+            pid = self.pid
+            self._rpc.shutdown()
+            _await_end([pid], 40.0)
+        self.sweep()
+
+    def sweep(self) -> None:
+        """End processes of this installation that no supervisor minds (its own was killed)."""
+        for number, patience in ((signal.SIGTERM, 10.0), (signal.SIGKILL, 5.0)):
+            left = list(self._marked())
+            for pid in left:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, number)
+            if _await_end(left, patience):
+                return
+
+    def tail(self, name: str, lines: int = 15) -> str:
+        file = self._logs / f"{name}.log"
+        return "\n".join(file.read_text(errors="replace").splitlines()[-lines:]) if file.exists() else ""
+
+    @property
+    def _rpc(self) -> xmlrpc.client.ServerProxy:
+        socket = self._link.resolve() / "supervisor.sock"
+        transport = SupervisorTransport(None, None, serverurl=f"unix://{socket}")
+        return xmlrpc.client.ServerProxy("http://127.0.0.1", transport=transport).supervisor
+
+    def _render(self, processes: list[Process]) -> str:
+        run = directories.place(self._link, longest_socket="supervisor.sock.4194304")
+        places = {"logs": _escape(str(self._logs)), "run": _escape(str(run)), "root": _escape(str(ROOT))}
+        sections = [HEAD.format(**places)]
+        for process in processes:
+            text = PROGRAM.format(
+                name=process.name,
+                command=_escape(shlex.join(process.argv)),
+                environment=_environment({**process.env, MARK: str(self._home)}),
+                stop_signal=process.stop_signal,
+                **places,
+            )
+            sections.append(text + (f"user={process.user}\n" if process.user else ""))
+        return "".join(sections)
+
+    def _launch(self, attached: bool) -> None:
+        self.sweep()
+        command = [sys.executable, "-m", "supervisor.supervisord", "-c", str(self._config)]
+        if attached:
+            # The kernel tells it when its parent is gone, even if that one was killed.
+            command = ["setpriv", "--pdeathsig", "TERM", *command, "--nodaemon"]
+        env = {name: os.environ[name] for name in KEPT_ENV if name in os.environ}
+        env |= {"HOME": str(self._home), "PYTHONUNBUFFERED": "1"}
+        # The mark is not in its environment: it has no orphan to be, and a sweep must not find it.
+        with open(self._logs / "supervisor-start.log", "wb") as output:
+            started = subprocess.Popen(
+                command,
+                cwd=ROOT,
+                env=env,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,  # a Ctrl-C is for the one who started it
+            )
+        deadline = time.monotonic() + 20
+        while not self.running:
+            if started.poll() or time.monotonic() > deadline:
+                raise InstallationError(f"The process supervisor does not start: {self.tail('supervisor-start')}")
+            time.sleep(0.05)
+
+    def _reread(self) -> None:
+        [[added, changed, removed]] = self._rpc.reloadConfig()
+        for name in [*changed, *removed]:
+            self.stop([name])
+            self._rpc.removeProcessGroup(name)
+        for name in [*added, *changed]:
+            self._rpc.addProcessGroup(name)
+
+    def _marked(self) -> Iterator[int]:
+        mark = f"{MARK}={self._home}".encode()
+        for entry in Path("/proc").iterdir():
+            if entry.name.isdigit() and int(entry.name) != os.getpid():
+                with contextlib.suppress(OSError):
+                    if mark in (entry / "environ").read_bytes().split(b"\0"):
+                        yield int(entry.name)
+
+
+def _await_end(pids: list[int], patience: float) -> bool:
+    deadline = time.monotonic() + patience
+    while any(exists(pid) for pid in pids):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.05)
+    return True
+
+
+def exists(pid: int) -> bool:
+    """Whether the process runs; one that only waits to be collected by its parent does not."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return False
+    return stat.rpartition(")")[2].split()[0] != "Z"
+
+
+@contextlib.contextmanager
+def _ignoring(fault: int, name: str) -> Iterator[None]:
+    try:
+        yield
+    except xmlrpc.client.Fault as error:
+        if error.faultCode == Faults.BAD_NAME:
+            raise InstallationError(f"There is no process {name!r} here: see `./nanum status`.") from None
+        if error.faultCode != fault:
+            raise InstallationError(f"{name} cannot be started or stopped: {error.faultString}") from None
+
+
+def _environment(env: dict[str, str]) -> str:
+    pairs = []
+    for name, value in sorted(env.items()):
+        quote = "'" if '"' in value else '"'
+        if quote in value or "\n" in value:
+            raise InstallationError(f"The value of {name} has both kinds of quotes or a line break: leave one out.")
+        pairs.append(f"{name}={quote}{_escape(value)}{quote}")
+    return ",".join(pairs)
+
+
+def _escape(text: str) -> str:
+    return text.replace("%", "%%")

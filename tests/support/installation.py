@@ -1,0 +1,56 @@
+"""Installations for tests: own servers and programs on free ports, in a home that is removed afterwards.
+
+Use as a plugin (`pytest_plugins = ["tests.support.installation"]`) for the session-wide fixtures `servers` (Postgres
+and RabbitMQ with databases, roles and users, no programs) and `fleet` (everything, seeded), or call `installation()`
+for one of your own. Works as root and as a user, and beside a running `./nanum up`.
+"""
+
+import contextlib
+import os
+import tempfile
+from collections.abc import Collection, Iterator, Mapping
+from pathlib import Path
+
+import pytest
+
+from deploy.local import Installation
+
+
+class Fleet(Installation):
+    """An installation with what a test says to it: see `Installation` for `dsn`, `amqp_url`, `token`, `kill`, `stop`,
+    `start` (waits until ready), `wait_ready`, `broker_stop`, `broker_start`, `broker_wipe`, `env`."""
+
+    def __init__(self, home: Path, extra_env: Mapping[str, Mapping[str, str]] | None = None) -> None:
+        # Servers that an operator gave are not for tests: these stop and wipe theirs.
+        super().__init__(home, profile="test", extra_env=extra_env, environ={})
+
+
+@contextlib.contextmanager
+def installation(
+    only: Collection[str] | None = None, extra_env: Mapping[str, Mapping[str, str]] | None = None
+) -> Iterator[Fleet]:
+    """A running installation of its own, all of it or the named processes; gone at the end, whatever happens."""
+    home = Path(tempfile.mkdtemp(prefix="nanum-test-"))
+    fleet = Fleet(home, extra_env)
+    try:
+        fleet.up(only=only)
+        yield fleet
+    finally:
+        if os.environ.get("NANUM_KEEP"):
+            fleet.down()  # its logs and data stay, to be looked at
+        else:
+            fleet.remove()
+
+
+@pytest.fixture(scope="session")
+def servers() -> Iterator[Fleet]:
+    """Postgres and RabbitMQ with the databases, roles, users and exchanges of all services; no schema, no program."""
+    with installation(only={"postgres", "rabbitmq"}) as fleet:
+        yield fleet
+
+
+@pytest.fixture(scope="session")
+def fleet() -> Iterator[Fleet]:
+    """The whole of Nanum, seeded and ready."""
+    with installation() as fleet:
+        yield fleet
