@@ -8,6 +8,7 @@ from services.contracts.inventory import CAUSES
 from services.contracts.schema import Command, Page, Published, Query, barcode, ident, krw
 
 PAYMENT_STATES = ("pending", "captured", "declined", "abandoned", "refunded")
+DAMAGE_STATES = ("waived", "open")
 
 # -- commands (all but reads come from events and from the terminal's answers) --
 
@@ -75,6 +76,14 @@ class Payments(Page):
     centre = ident()
     rental_id = fields.String(load_default=None)
     state = fields.String(load_default=None, validate=validate.OneOf(PAYMENT_STATES))
+
+
+class Damages(Page):
+    """Damages as they were assessed, newest first: ``waived``, or ``open`` until a manager has settled them."""
+
+    centre = ident()
+    rental_id = fields.String(load_default=None)
+    state = fields.String(load_default=None, validate=validate.OneOf(DAMAGE_STATES))
 
 
 class Ledger(Query):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from marshmallow import fields, validate
 
-from services.contracts.schema import Command, Page, Published, Query, ident
+from services.contracts.schema import BARCODE, ID, Command, Page, Published, Query, ident
 
 KINDS = ("receipt", "payment_failed", "due_tomorrow", "due_today", "overdue", "returned", "repair_closed")
 NOTICE_STATES = ("queued", "sent", "failed", "dropped")
@@ -26,13 +26,18 @@ class RegisterContact(Command):
 
 
 class QueueNotice(Command):
-    """Tell a resident something once; ``kind`` names the template."""
+    """Tell a resident something once; ``kind`` names the template.
+
+    Without ``resident_id`` it goes to whoever had the rental. ``due_on`` makes a receipt set the reminders.
+    """
 
     notice_id = ident()
     centre = ident()
-    resident_id = ident()
+    resident_id = fields.String(load_default=None, allow_none=True, validate=ID)
     kind = fields.String(required=True, validate=validate.OneOf(KINDS))
-    about = ident(description="the rental or repair that it is about")
+    about = ident(description="the rental that it is about")
+    barcode = fields.String(load_default=None, allow_none=True, validate=BARCODE)
+    due_on = fields.Date(load_default=None, allow_none=True)
 
 
 class RecordSent(Command):

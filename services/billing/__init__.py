@@ -1,0 +1,1 @@
+"""Billing: who owes what and what was paid. Start at service.py."""

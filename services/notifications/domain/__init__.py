@@ -1,0 +1,1 @@
+"""Contacts, notices, announcements, in plain Python: no clock, no storage, no broker, no mail server."""
