@@ -106,7 +106,7 @@ class TestGuards:
             [thread.start() for thread in threads]
             [thread.join() for thread in threads]
             codes = refusals(answers)
-            assert codes.count("item_already_out") + codes.count("too_many_of_category") == 7, codes
+            assert codes.count("item_already_out") == 7, codes
             (winner,) = (a for a in answers if "result" in a)
             desk.do(ask("decline_payment", rental_id=winner["result"]["rental_id"]))
             assert desk.rows("SELECT count(*) FROM hold") == [(0,)]
@@ -116,9 +116,9 @@ class TestGuards:
         bad, good = lend(kim, "NG-C10-00001"), lend(lee, "NG-C10-00002")
         with desk.store.pool.connection() as conn:  # an event that has the id which the bad command will want
             (head,) = conn.execute("SELECT max(pos) FROM event").fetchone()
-            event = [{"id": str(uuid5(bad.id, "0")), "stream": "resident-x", "version": 1, "type": "resident.joined",
-                      "schema": 1, "data": {"centre": "x", "resident_id": "x"}, "meta": {}, "at": "2026-11-23"}]  # fmt: skip
-            conn.execute("SELECT append(%s, %s)", (head, psycopg.types.json.Jsonb(event)))
+            event = {"id": str(uuid5(bad.id, "0")), "stream": "resident-x", "version": 1, "type": "resident.joined"}
+            event |= {"schema": 1, "data": {"centre": "x", "resident_id": "x"}, "meta": {}, "at": "2026-11-23"}
+            conn.execute("SELECT append(%s, %s)", (head, psycopg.types.json.Jsonb([event])))
         assert refusals(desk.do(bad, good)) == ["command_failed", None]
         positions = [row[0] for row in desk.rows("SELECT pos FROM event ORDER BY pos")]
         assert positions == list(range(1, len(positions) + 1))
