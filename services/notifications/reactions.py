@@ -1,4 +1,4 @@
-"""What follows from a fact: another service's fact becomes our intent, our own fact sends letters and sets reminders."""
+"""What follows from a fact: another service's fact becomes our intent, our own sends letters and sets reminders."""
 
 from __future__ import annotations
 
