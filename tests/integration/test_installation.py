@@ -18,7 +18,7 @@ from joserfc.jwk import OctKey
 from deploy.local import Installation, InstallationError
 from deploy.local.ports import Ports, is_free
 from deploy.local.processes import ROOT, SERVICES
-from deploy.local.rabbitmq import _address
+from deploy.local.rabbitmq import address_of
 from deploy.local.secrets import Secrets, write_private
 from deploy.local.supervisor import exists
 from tests.support.installation import Fleet, installation
@@ -32,7 +32,7 @@ def wait_until(condition, patience: float = 30.0) -> None:
 
 
 def connect(url: str) -> amqp.Connection:
-    address = _address(url)
+    address = address_of(url)
     connection = amqp.Connection(
         address["host"], address["user"], address["password"], virtual_host=address["vhost"], connect_timeout=5
     )
@@ -109,7 +109,7 @@ class TestToken:
 
 
 class TestSettings:
-    def test_a_service_gets_its_own_database_user_and_address(self, servers: Fleet):
+    def test_a_service_gets_its_own_database_user_andaddress_of(self, servers: Fleet):
         env = servers.env("rentals")
         assert env["NANUM_DATABASE_URL"].endswith("/nanum_rentals")
         assert "rentals_app" in env["NANUM_DATABASE_URL"]
