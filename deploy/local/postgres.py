@@ -145,7 +145,6 @@ class Postgres:
             self._create_role(connection, f"{service}_{role}")
         exists = connection.execute("SELECT FROM pg_database WHERE datname = %s", [f"nanum_{service}"]).fetchone()
         if exists is None:
-            # Postgres below 16 lets a superuser who is none of the owner's members name him as well.
             connection.execute(sql.SQL("CREATE DATABASE {} OWNER {}").format(database, names["owner"]))
         connection.execute(sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(database))
         grant = sql.SQL("GRANT CONNECT, TEMPORARY ON DATABASE {} TO {}, {}")
