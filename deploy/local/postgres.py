@@ -175,6 +175,8 @@ def find_programs(version: str | None = None) -> Path:
     given = os.environ.get("NANUM_POSTGRES_BIN")
     found = [Path(given)] if given else list(Path("/usr/lib/postgresql").glob(f"{version or '*'}/bin"))
     found = [directory for directory in found if (directory / "initdb").exists()]
+    if not found and given:
+        raise InstallationError(f"There is no initdb in NANUM_POSTGRES_BIN={given}: correct it, or unset it.")
     if not found:
         package = f"postgresql-{version}" if version else "postgresql"
         raise InstallationError(f"Postgres is not installed: run `apt-get install {package}` as root.")
