@@ -8,7 +8,7 @@ from typing import Any
 
 import falcon
 import structlog
-from falcon.asgi import App, Request, Response
+from falcon.asgi import App, Response
 
 from gateway.auth import Tokens
 from gateway.clients import Services
@@ -17,6 +17,7 @@ from gateway.door import Door, Responder, wrong_method, wrong_path
 from gateway.house import House
 from gateway.metrics import Metrics
 from gateway.problems import Problem
+from gateway.reading import Incoming
 from gateway.route import Route
 from gateway.routes import ROUTES
 from gateway.settings import Settings
@@ -37,7 +38,7 @@ def build(settings: Settings, routes: Iterable[Route] = ROUTES, **bounds: Any) -
     metrics = Metrics()
     services = Services.at(settings.sources, settings.internal_secret, metrics, **bounds)
     door = Door(House(services, metrics, documents(routes)), Tokens(settings.token_secret), settings.centre)
-    app = App(middleware=[Life(services)])
+    app = App(middleware=[Life(services)], request_type=Incoming)
     for path, resource in _resources(routes, door).items():
         app.add_route(path, resource)
     _catch_strays(app, door)
@@ -70,10 +71,10 @@ def _catch_strays(app: App, door: Door) -> None:
     unreadable = door.stray(lambda req: Problem("bad_request"))
     broken = door.stray(lambda req: Problem("internal_error"))
 
-    async def on_http_error(req: Request, resp: Response, failure: Exception, params: object) -> None:
+    async def on_http_error(req: Incoming, resp: Response, failure: Exception, params: object) -> None:
         await unreadable(req, resp)
 
-    async def on_anything(req: Request, resp: Response, failure: Exception, params: object) -> None:
+    async def on_anything(req: Incoming, resp: Response, failure: Exception, params: object) -> None:
         log.error("unexpected", exc_info=failure)
         await broken(req, resp)
 
