@@ -25,22 +25,17 @@ from gateway.settings import Settings
 log = structlog.get_logger()
 
 
-class RouteWithoutPolicy(Exception):
-    """A route says nobody may use it or everybody may; the app does not guess."""
-
-
-def build(settings: Settings, routes: Iterable[Route] = ROUTES, **bounds: Any) -> App:
+def build(settings: Settings, routes: Iterable[Route] = ROUTES, **bounds: Any) -> App[Incoming, Response]:
     """The app. ``bounds`` go to the services' clients. Raises RouteWithoutPolicy."""
     routes = tuple(routes)
-    open_to_all = [route.name for route in routes if route.who is None]
-    if open_to_all:
-        raise RouteWithoutPolicy(f"no policy (who=...) declared for {', '.join(open_to_all)}")
     metrics = Metrics()
     services = Services.at(settings.sources, settings.internal_secret, metrics, **bounds)
-    door = Door(House(services, metrics, documents(routes)), Tokens(settings.token_secret), settings.centre)
-    app = App(middleware=[Life(services)], request_type=Incoming)
+    house = House(services, metrics)
+    door = Door(house, Tokens(settings.token_secret), settings.centre)
+    app: App[Incoming, Response] = App(middleware=[Life(services)], request_type=Incoming)
     for path, resource in _resources(routes, door).items():
         app.add_route(path, resource)
+    house.documents.update(documents(routes))
     _catch_strays(app, door)
     return app
 
@@ -65,7 +60,7 @@ def _resource(responders: Mapping[str, Responder]) -> object:
     return type("Resource", (), named)()
 
 
-def _catch_strays(app: App, door: Door) -> None:
+def _catch_strays(app: App[Incoming, Response], door: Door) -> None:
     """Whatever no route takes, and whatever Falcon itself refuses, is a problem document too."""
     app.add_sink(door.stray(wrong_path), prefix="/")
     unreadable = door.stray(lambda req: Problem("bad_request"))

@@ -6,7 +6,7 @@ There is no middleware: one function per route, made once at the start, so that 
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
 import falcon
@@ -22,7 +22,7 @@ from gateway.problems import Problem
 from gateway.reading import Incoming
 from gateway.route import Route
 
-Responder = Callable[..., Awaitable[None]]
+Responder = Callable[..., Coroutine[Any, Any, None]]
 NOWHERE = "none"  # the route's name in logs and metrics when no route matched: never the path that was asked for
 ALWAYS = (
     ("X-Content-Type-Options", "nosniff"),
@@ -31,6 +31,10 @@ ALWAYS = (
 )
 NOTHING_RUNS = ("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
 log = structlog.get_logger()
+
+
+class RouteWithoutPolicy(Exception):
+    """A route doesn't say who may use it; nobody guesses."""
 
 
 class Door:
@@ -42,8 +46,6 @@ class Door:
 
     def responder(self, route: Route) -> Responder:
         """The responder that serves a route."""
-        if route.who is None:
-            raise ValueError(f"{route.name} names no policy: declare who=... in gateway/routes")
         enter = self._entrance(route)
 
         async def respond(req: Incoming, resp: Response, **params: str) -> None:
@@ -74,7 +76,10 @@ class Door:
 
     def _entrance(self, route: Route) -> Callable[[Incoming, Caller, str, dict[str, str]], Awaitable[Answer]]:
         """The checks of a route and its handler, with everything that can be looked up beforehand."""
-        body, query = route.body and reading.Body(route.body), route.query and route.query()
+        if route.who is None:
+            raise RouteWithoutPolicy(f"{route.name} names no policy: declare who=... above its handler")
+        body = None if route.body is None else reading.Body(route.body)
+        query = None if route.query is None else route.query()
         with_key, key_required = route.key != "none", route.key == "required"
         roles, public, handler, name = route.who.roles, route.who.public, route.handler, route.name
 

@@ -13,6 +13,8 @@ from typing import Annotated, Any, Literal
 import msgspec
 from marshmallow import RAISE, Schema, fields, validate
 
+Field = fields.Field[Any]
+
 
 class NotCompilable(Exception):
     """The schema uses something beyond what is translated here."""
@@ -38,7 +40,7 @@ def _struct(schema: Schema) -> type[msgspec.Struct]:
     return msgspec.defstruct(type(schema).__name__, members, forbid_unknown_fields=True, kw_only=True)
 
 
-def _type(field: fields.Field) -> Any:
+def _type(field: Field) -> Any:
     kinds = {fields.String: _string, fields.Integer: _integer, fields.Boolean: _boolean, fields.List: _list}
     if isinstance(field, fields.Nested):
         if field.many or field.validators:
@@ -51,7 +53,7 @@ def _type(field: fields.Field) -> Any:
     return kind | None if field.allow_none else kind
 
 
-def _string(field: fields.Field) -> Any:
+def _string(field: Field) -> Any:
     limits: dict[str, Any] = {}
     for rule in field.validators:
         if isinstance(rule, validate.OneOf) and len(field.validators) == 1:
@@ -63,7 +65,7 @@ def _string(field: fields.Field) -> Any:
     return Annotated[str, msgspec.Meta(**limits)]
 
 
-def _integer(field: fields.Field) -> Any:
+def _integer(field: Field) -> Any:
     limits: dict[str, Any] = {}
     for rule in field.validators:
         if not (isinstance(rule, validate.Range) and rule.min_inclusive and rule.max_inclusive):
@@ -72,17 +74,18 @@ def _integer(field: fields.Field) -> Any:
     return Annotated[int, msgspec.Meta(**limits)]
 
 
-def _boolean(field: fields.Field) -> Any:
+def _boolean(field: Field) -> Any:
     if field.validators:
         raise NotCompilable
     return bool
 
 
-def _list(field: fields.Field) -> Any:
+def _list(field: Field) -> Any:
     limits: dict[str, Any] = {}
     for rule in field.validators:
         limits.update(_length(rule))
-    return Annotated[list[_type(field.inner)], msgspec.Meta(**limits)]  # type: ignore[attr-defined]
+    inner: Any = _type(field.inner)  # type: ignore[attr-defined]
+    return Annotated[list[inner], msgspec.Meta(**limits)]
 
 
 def _length(rule: Any) -> dict[str, int]:

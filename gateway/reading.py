@@ -23,10 +23,12 @@ _KEY = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]{0,253}[\x21-\x7e])?\Z")
 _PATH = {"barcode": BARCODE, "code": CODE, "id": ID, "service": validate.Regexp(r"^[a-z]{1,40}\Z")}
 
 
-def without(contract: type[Schema], *names: str, **more: fields.Field) -> type[Schema]:
+def without(contract: type[Schema], *names: str, **more: fields.Field[Any]) -> type[Schema]:
     """The contract as a client sends it: without what the gateway itself fills in, with ``more`` fields of its own."""
     meta = type("Meta", (contract.Meta,), {"exclude": names})
-    return type(contract)(contract.__name__, (contract,), {"Meta": meta, "__doc__": contract.__doc__, **more})
+    body = {"Meta": meta, "__doc__": contract.__doc__, **more}
+    made: type[Schema] = type(contract.__name__, (contract,), body)
+    return made
 
 
 def request_id_of(req: Request) -> str:
