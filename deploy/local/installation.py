@@ -107,9 +107,8 @@ class Installation:
         Returns whether anything had to be done. Raises InstallationError, with the reason, if it does not succeed.
         """
         with self._alone():
-            self._prepare(progress)
-            wanted = processes.with_needs(self.processes, self._known(only))
-            names = {process.name for process in wanted}
+            names = self._prepare(only)
+            wanted = [process for process in self.processes if process.name in names]
             stale = not self.current
             if not stale and names <= self._alive():
                 self.wait_ready(names)
@@ -201,8 +200,8 @@ class Installation:
 
     # Inside.
 
-    def _prepare(self, progress: Progress) -> None:
-        """Ports, secrets and the servers' own files."""
+    def _prepare(self, only: Collection[str] | None) -> set[str]:
+        """Ports, secrets, the wanted servers' own files, the supervisor. Returns what has to run."""
         if not self.supervisor.running:
             self.supervisor.sweep()
         alive = self._alive()
@@ -210,11 +209,13 @@ class Installation:
         for server, url in self._given.items():
             if url:
                 write_private(self.secrets.path(f"given-{server}-url"), url)
-        if not self._given["postgres"]:
+        wanted = {process.name for process in processes.with_needs(self.processes, self._known(only))}
+        if "postgres" in wanted:
             self.postgres.prepare()
-        if not self._given["rabbitmq"]:
+        if "rabbitmq" in wanted:
             self.rabbitmq.prepare(self.profile)
         self.supervisor.apply(self.processes, attached=self.profile == "test")
+        return wanted
 
     def _start_in_order(self, wanted: list[Process], progress: Progress) -> None:
         """Servers, databases, schemas, programs, seed: each stands on the one before."""

@@ -64,7 +64,7 @@ def _servers(installation: "Installation") -> list[Process]:
         )
     if not rabbitmq.given_url:
         names = partial(readiness.tcp, ports["epmd"], say=b"\0\1n", hear=ports["epmd"].to_bytes(4, "big"))
-        # epmd keeps nothing, and takes seconds to notice a TERM.
+        # epmd keeps nothing, and may take seconds to notice a TERM.
         servers.append(Process("epmd", ports["epmd"], rabbitmq.epmd_argv, names, stop_signal="KILL"))
         servers.append(
             Process(

@@ -59,7 +59,7 @@ class RabbitMQ:
 
     def check(self, user: str = ADMIN) -> None:
         """The broker lets the user in and has every exchange that the user may read."""
-        readiness.broker(**_address(self.url(user)), exchanges=[f"{service}.events" for service in self._services])
+        readiness.broker(**address_of(self.url(user)), exchanges=[f"{service}.events" for service in self._services])
 
     def _password(self, user: str) -> str:
         return self._secrets.value(f"rabbitmq-{user}")
@@ -159,7 +159,7 @@ class RabbitMQ:
     # A given broker: the services use the URL's user, only the exchanges are ours to make.
 
     def declare_exchanges(self) -> None:
-        address = _address(self.url(ADMIN))
+        address = address_of(self.url(ADMIN))
         with amqp.Connection(
             address["host"], address["user"], address["password"], virtual_host=address["vhost"], ssl=address["ssl"]
         ) as connection:
@@ -180,7 +180,8 @@ def find_programs() -> Path:
     return directory
 
 
-def _address(url: str) -> dict:
+def address_of(url: str) -> dict:
+    """Host with port, user, password, vhost and whether TLS is meant, of an AMQP URL."""
     parts = urlsplit(url)
     port = parts.port or (5671 if parts.scheme == "amqps" else 5672)
     return {

@@ -132,7 +132,10 @@ class Supervisor:
     def shutdown(self) -> None:
         """End the supervisor and everything that still runs under it, also what an earlier one left behind."""
         if self.running:
-            pid = self.pid
+            pid, names = self.pid, list(self.states())
+            self.stop(names)
+            for name in names:
+                self._rpc.removeProcessGroup(name)  # it would take a second for each that it still knows
             self._rpc.shutdown()
             _await_end([pid], 40.0)
         self.sweep()

@@ -18,12 +18,10 @@ from joserfc.jwk import OctKey
 from deploy.local import Installation, InstallationError
 from deploy.local.ports import Ports, is_free
 from deploy.local.processes import ROOT, SERVICES
-from deploy.local.rabbitmq import _address
+from deploy.local.rabbitmq import address_of
 from deploy.local.secrets import Secrets, write_private
 from deploy.local.supervisor import exists
 from tests.support.installation import Fleet, installation
-
-pytest_plugins = ["tests.support.installation"]
 
 
 def wait_until(condition, patience: float = 30.0) -> None:
@@ -34,7 +32,7 @@ def wait_until(condition, patience: float = 30.0) -> None:
 
 
 def connect(url: str) -> amqp.Connection:
-    address = _address(url)
+    address = address_of(url)
     connection = amqp.Connection(
         address["host"], address["user"], address["password"], virtual_host=address["vhost"], connect_timeout=5
     )
@@ -111,7 +109,7 @@ class TestToken:
 
 
 class TestSettings:
-    def test_a_service_gets_its_own_database_user_and_address(self, servers: Fleet):
+    def test_a_service_gets_its_own_database_user_andaddress_of(self, servers: Fleet):
         env = servers.env("rentals")
         assert env["NANUM_DATABASE_URL"].endswith("/nanum_rentals")
         assert "rentals_app" in env["NANUM_DATABASE_URL"]
@@ -278,6 +276,7 @@ class TestLife:
         run = subprocess.run([sys.executable, "-c", script, tmp_path], cwd=ROOT, capture_output=True, text=True)
         pid = int(run.stdout)
         wait_until(lambda: not exists(pid))
+        wait_until(lambda: not Fleet(tmp_path).supervisor.running)
 
     def test_a_port_that_another_took_while_we_were_down_is_left_to_him(self):
         with installation(only={"epmd"}) as fleet:

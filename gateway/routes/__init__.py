@@ -1,0 +1,24 @@
+"""Every route of the gateway, one module per resource. What is not in ROUTES is not served."""
+
+from __future__ import annotations
+
+from gateway.route import Route
+from gateway.routes import (
+    billing,
+    catalogue,
+    desk,
+    documents,
+    events,
+    health,
+    notices,
+    rentals,
+    repairs,
+    residents,
+    rules,
+)
+
+ROUTES: tuple[Route, ...] = tuple(
+    route
+    for module in (residents, catalogue, repairs, rentals, rules, desk, billing, notices, events, documents, health)
+    for route in module.routes
+)

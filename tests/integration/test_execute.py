@@ -1,0 +1,141 @@
+"""Commands in batches: one writer, one transaction, one effect each."""
+
+from __future__ import annotations
+
+import threading
+from uuid import uuid4, uuid5
+
+import psycopg
+import pytest
+
+from tests.support.centre import Desk, ask, barcodes, lend, refusals
+
+
+@pytest.fixture
+def desk(fresh):
+    return Desk(fresh("rentals").app).opened(*barcodes(40))
+
+
+class TestBatch:
+    def test_two_commands_of_a_batch_see_each_others_effect(self, desk):
+        kim, lee = desk.resident(), desk.resident()
+        first, second = desk.do(lend(kim, "NG-C10-00001"), lend(lee, "NG-C10-00001"))
+        assert first["result"]["state"] == "awaiting_payment"
+        assert second["refused"]["code"] == "item_already_out"
+        assert second["refused"]["facts"]["rental_id"] == first["result"]["rental_id"]
+
+    def test_a_refused_command_does_not_touch_its_neighbours(self, desk):
+        kim = desk.resident()
+        outcomes = desk.do(lend(kim, "NG-C10-00001"), lend(kim, "NG-C10-99999"), lend(kim, "NG-C10-00002"))
+        assert refusals(outcomes) == [None, "item_unknown", None]
+        assert [row[0] for row in desk.rows("SELECT barcode FROM hold ORDER BY 1")] == ["NG-C10-00001", "NG-C10-00002"]
+
+    def test_the_limit_counts_what_the_batch_has_lent_before(self, desk):
+        kim = desk.resident()
+        outcomes = desk.do(*(lend(kim, barcode) for barcode in barcodes(6)))
+        assert refusals(outcomes) == [None] * 4 + ["too_many_of_category"] * 2
+
+    def test_positions_are_dense_and_versions_count_each_stream(self, desk):
+        kim = desk.resident()
+        desk.do(lend(kim, "NG-C10-00001"), lend(kim, "NG-C10-99999"), lend(kim, "NG-C10-00002"))
+        positions = [row[0] for row in desk.rows("SELECT pos FROM event ORDER BY pos")]
+        assert positions == list(range(1, len(positions) + 1))
+        streams = desk.rows("SELECT stream, array_agg(version ORDER BY pos) FROM event GROUP BY stream")
+        assert all(versions == list(range(1, len(versions) + 1)) for _, versions in streams)
+
+    def test_a_reader_sees_its_own_write(self, desk):
+        kim = desk.resident()
+        (outcome,) = desk.do(lend(kim, "NG-C10-00001"))
+        ((state, version),) = desk.rows(
+            "SELECT state, version FROM rental WHERE rental_id = %s", outcome["result"]["rental_id"]
+        )
+        assert (state, version) == ("awaiting_payment", outcome["version"])
+
+
+class TestIdempotency:
+    def test_the_same_command_again_answers_with_the_same_bytes_and_does_nothing(self, desk):
+        command = lend(desk.resident(), "NG-C10-00001")
+        first = desk.raw(command)
+        head = desk.rows("SELECT max(pos) FROM event")
+        assert desk.raw(command) == first
+        assert desk.raw(command, command) == first * 2
+        assert desk.rows("SELECT max(pos) FROM event") == head
+
+    def test_twice_in_one_batch_is_once(self, desk):
+        command = lend(desk.resident(), "NG-C10-00001")
+        first, second = desk.raw(command, command)
+        assert first == second
+        assert desk.rows("SELECT count(*) FROM rental") == [(1,)]
+
+    def test_a_refusal_is_remembered_too(self, desk):
+        kim, lee = desk.resident(), desk.resident()
+        desk.do(lend(kim, "NG-C10-00001"))
+        late = lend(lee, "NG-C10-00001")
+        assert desk.raw(late) == desk.raw(late)
+
+    def test_another_content_under_the_same_id_is_refused_and_changes_nothing(self, desk):
+        kim, id = desk.resident(), uuid4()
+        desk.do(lend(kim, "NG-C10-00001", id=id))
+        assert refusals(desk.do(lend(kim, "NG-C10-00002", id=id))) == ["idempotency_key_reused"]
+        assert desk.rows("SELECT barcode FROM hold") == [("NG-C10-00001",)]
+
+    def test_event_ids_come_from_the_command(self, desk):
+        command = lend(desk.resident(), "NG-C10-00001")
+        desk.do(command)
+        assert desk.rows("SELECT 1 FROM event WHERE id = %s", uuid5(command.id, "0"))
+
+
+class TestBadInput:
+    def test_unknown_command_and_wrong_shape_are_refused_beside_good_ones(self, desk):
+        kim = desk.resident()
+        outcomes = desk.do(ask("lend_the_moon"), ask("start_rental", rental_id=7), lend(kim, "NG-C10-00001"))
+        assert refusals(outcomes) == ["unknown_command", "command_malformed", None]
+
+
+class TestGuards:
+    def test_one_winner_for_each_unit_when_eight_desks_race(self, desk):
+        residents = [desk.resident() for _ in range(8)]
+        for barcode in barcodes(25):
+            start, answers = threading.Barrier(8), []
+
+            def race(resident, start=start, answers=answers, barcode=barcode):
+                start.wait()
+                answers.extend(desk.do(lend(resident, barcode)))
+
+            threads = [threading.Thread(target=race, args=(resident,)) for resident in residents]
+            [thread.start() for thread in threads]
+            [thread.join() for thread in threads]
+            codes = refusals(answers)
+            assert codes.count("item_already_out") == 7, codes
+            (winner,) = (a for a in answers if "result" in a)
+            desk.do(ask("decline_payment", rental_id=winner["result"]["rental_id"]))
+            assert desk.rows("SELECT count(*) FROM hold") == [(0,)]
+
+    def test_a_broken_guard_spares_the_neighbours_and_leaves_no_gap(self, desk):
+        kim, lee = desk.resident(), desk.resident()
+        bad, good = lend(kim, "NG-C10-00001"), lend(lee, "NG-C10-00002")
+        with desk.store.pool.connection() as conn:  # an event that has the id which the bad command will want
+            (head,) = conn.execute("SELECT max(pos) FROM event").fetchone()
+            event = {"id": str(uuid5(bad.id, "0")), "stream": "resident-x", "version": 1, "type": "resident.joined"}
+            event |= {"schema": 1, "data": {"centre": "x", "resident_id": "x"}, "meta": {}, "at": "2026-11-23"}
+            conn.execute("SELECT append(%s, %s)", (head, psycopg.types.json.Jsonb([event])))
+        assert refusals(desk.do(bad, good)) == ["command_failed", None]
+        positions = [row[0] for row in desk.rows("SELECT pos FROM event ORDER BY pos")]
+        assert positions == list(range(1, len(positions) + 1))
+
+    def test_the_table_itself_refuses_a_second_open_rental_of_a_unit(self, desk):
+        desk.do(lend(desk.resident(), "NG-C10-00001"))
+        with pytest.raises(psycopg.errors.UniqueViolation):
+            desk.rows("INSERT INTO hold SELECT * FROM hold RETURNING 1")
+
+    @pytest.mark.parametrize("change", ["UPDATE event SET type = 'x'", "DELETE FROM event", "TRUNCATE event"])
+    def test_history_can_not_be_changed_by_the_app_nor_by_the_owner(self, fresh, change):
+        database = fresh("rentals")
+        Desk(database.app).opened("NG-C10-00001")
+        for url in (database.app, database.owner):
+            with psycopg.connect(url) as conn, pytest.raises(psycopg.Error):
+                conn.execute(change)
+
+    def test_a_writer_who_thinks_the_log_is_elsewhere_is_refused(self, desk):
+        with desk.store.pool.connection() as conn, pytest.raises(psycopg.errors.SerializationFailure):
+            conn.execute("SELECT append(0, '[]')")

@@ -1,0 +1,148 @@
+"""Following a source: whatever the broker delivers, each fact is taken in once and in order."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import replace
+
+import pytest
+
+from services.chassis.follow import EpochChanged
+from tests.support.centre import CENTRE, MONDAY, Desk, Source, ask, barcodes, lend, refusals
+
+
+@pytest.fixture
+def desk(fresh):
+    return Desk(fresh("rentals").app)
+
+
+def shelf(desk):
+    return dict(desk.rows("SELECT barcode, state FROM shelf_item ORDER BY 1"))
+
+
+def cursor(desk):
+    return desk.rows("SELECT pos FROM followed WHERE source = 'inventory'")[0][0]
+
+
+class TestDelivery:
+    def test_in_order(self, desk):
+        said = desk.inventory.stock("NG-C10-001", "NG-C10-002")
+        assert desk.follower.take(said) == 5
+        assert shelf(desk) == {"NG-C10-001": "ready", "NG-C10-002": "ready"}
+        assert desk.inventory.pulls == 0
+
+    def test_again_changes_nothing(self, desk):
+        said = desk.inventory.stock("NG-C10-001")
+        desk.follower.take(said)
+        desk.follower.take([said[1]])
+        desk.follower.take(said)
+        assert (cursor(desk), shelf(desk)) == (3, {"NG-C10-001": "ready"})
+
+    def test_a_hole_is_filled_from_the_feed(self, desk):
+        said = desk.inventory.stock("NG-C10-001", "NG-C10-002")
+        desk.follower.take(said[:1])
+        desk.follower.take(said[3:])
+        assert (cursor(desk), shelf(desk)) == (5, {"NG-C10-001": "ready", "NG-C10-002": "ready"})
+        assert desk.inventory.pulls > 0
+
+    @pytest.mark.parametrize("seed", range(8))
+    def test_lost_doubled_and_shuffled_deliveries_come_to_the_same(self, desk, seed):
+        chance = random.Random(seed)
+        said = desk.inventory.stock(*barcodes(15))
+        deliveries = [m for m in said for _ in range(chance.choice([0, 1, 1, 2]))]
+        for i in range(0, len(deliveries), 4):
+            few = deliveries[i : i + 4]
+            chance.shuffle(few)
+            if few:
+                desk.follower.take(few)
+        desk.follower.catch_up()
+        assert cursor(desk) == len(said)
+        assert shelf(desk) == dict.fromkeys(barcodes(15), "ready")
+
+    def test_a_new_consumer_reads_the_feed_from_the_first_fact(self, desk):
+        desk.inventory.stock(*barcodes(300))
+        assert desk.follower.catch_up() == 601
+        assert len(shelf(desk)) == 300
+
+    def test_facts_of_no_interest_only_move_the_cursor(self, desk):
+        desk.follower.take([desk.inventory.says("stocktake.finished", "stocktake-1", anything=1)])
+        assert cursor(desk) == 1
+
+
+class TestReactions:
+    def test_a_reaction_and_the_cursor_move_together(self, desk):
+        desk.opened("NG-C10-001")
+        kim = desk.resident()
+        (lent,) = desk.do(lend(kim, "NG-C10-001"))
+        rental_id = lent["result"]["rental_id"]
+        desk.do(ask("confirm_payment", rental_id=rental_id, payment_id="p"))
+        desk.do(ask("return_items", rental_id=rental_id, items=[{"barcode": "NG-C10-001", "condition": "good"}]))
+        assert refusals(desk.do(lend(kim, "NG-C10-001"))) == ["item_being_checked"]
+        ready = {"centre": CENTRE, "barcode": "NG-C10-001", "category": "C10", "reason": "cleaned"}
+        said = desk.inventory.says("item.ready", "item-NG-C10-001", **ready, after_rental=rental_id)
+        desk.follower.take([said])
+        desk.follower.take([said])
+        assert desk.rows("SELECT count(*) FROM event WHERE type = 'rental.item_released'") == [(1,)]
+        assert refusals(desk.do(lend(kim, "NG-C10-001"))) == [None]
+        causes = desk.rows("SELECT meta->>'causation_id' FROM event WHERE type = 'rental.item_released'")
+        assert causes == [(said.id,)]
+
+
+class TestTrouble:
+    def test_a_bad_fact_parks_its_stream_and_no_other(self, desk):
+        inventory = desk.inventory
+        inventory.stock("NG-C10-001", "NG-C10-002")
+        bad = inventory.says("item.ready", "item-NG-C10-001", centre=CENTRE, barcode=17)
+        behind = inventory.says("item.lost", "item-NG-C10-001", centre=CENTRE, barcode="NG-C10-001", rental_id=None)
+        other = inventory.says("item.lost", "item-NG-C10-002", centre=CENTRE, barcode="NG-C10-002", rental_id=None)
+        assert desk.follower.take(inventory.messages) == other.pos
+        parked = desk.rows("SELECT pos, stream FROM parked ORDER BY pos")
+        assert parked == [(bad.pos, bad.stream), (behind.pos, behind.stream)]
+        assert shelf(desk) == {"NG-C10-001": "ready", "NG-C10-002": "lost"}
+
+    def test_a_fact_that_breaks_our_own_code_is_parked_with_its_reason(self, desk, monkeypatch):
+        said = desk.inventory.stock("NG-C10-001")
+        view = next(v for v in desk.store.service.views if v.kind.VIEW == "shelf_item")
+        original = view.evolve
+
+        def breaks(now, heard):
+            if heard.type == "item.ready":
+                raise ZeroDivisionError("our own fault")
+            return original(now, heard)
+
+        object.__setattr__(view, "evolve", breaks)
+        try:
+            desk.follower.take(said)
+        finally:
+            object.__setattr__(view, "evolve", original)
+        ((pos, error),) = desk.rows("SELECT pos, error FROM parked")
+        assert pos == 3 and "our own fault" in error
+        assert shelf(desk) == {"NG-C10-001": "preparing"}
+
+    def test_another_log_under_the_same_name_stops_the_follower(self, desk):
+        desk.follower.take(desk.inventory.stock("NG-C10-001"))
+        restored = Source(epoch="00000000-0000-4000-8000-000000000002")
+        said = [replace(m, pos=m.pos + 3, previous=m.previous + 3) for m in restored.stock("NG-C10-002")]
+        with pytest.raises(EpochChanged):
+            desk.follower.take(said)
+        assert cursor(desk) == 3
+
+    def test_an_absent_database_parks_nothing(self, desk, servers):
+        said = desk.inventory.stock("NG-C10-001")
+        desk.follower.take(said[:1])
+        servers.stop("postgres")
+        try:
+            with pytest.raises(Exception, match=r"(?i)connect|closed|terminat|shut"):
+                desk.follower.take(said[1:])
+        finally:
+            servers.start("postgres")
+        assert desk.follower.take(said[1:]) == 3
+        assert desk.rows("SELECT count(*) FROM parked") == [(0,)]
+
+
+def test_lag_is_measured(desk):
+    from services.chassis import metrics
+
+    desk.follower.take(desk.inventory.stock("NG-C10-001"))
+    assert metrics.FOLLOWED.labels("inventory")._value.get() == 3
+    assert metrics.LAG_SECONDS.labels("inventory")._value.get() == (MONDAY - MONDAY).total_seconds()

@@ -1,0 +1,125 @@
+"""Timers and errands: done once each in effect, whatever interrupts them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from services.chassis.definition import Errand, TryAgain
+from services.chassis.jobs import Worker
+from services.chassis.store import Jobs
+from services.chassis.wake import Wake
+from services.rentals.domain.rental import ConfirmPayment
+from tests.support.centre import MONDAY, Desk, ask, lend
+from tests.support.waiting import wait_for
+
+
+class Clock:
+    """A clock that stands until it is set."""
+
+    def __init__(self, now):
+        self.now = now
+
+    def __call__(self):
+        return self.now
+
+
+@pytest.fixture
+def desk(fresh):
+    return Desk(fresh("rentals").app).opened("NG-C10-001", "NG-C10-002")
+
+
+def worker(desk, at, service=None):
+    service = service or desk.store.service
+    return Worker(service, desk.store, Jobs(desk.store.pool), Clock(at), Wake())
+
+
+def state(desk):
+    return desk.rows("SELECT state, cancelled_because FROM rental")[0]
+
+
+class TestTimers:
+    def test_an_unanswered_payment_releases_the_units_when_its_time_is_up_and_not_before(self, desk):
+        desk.do(lend(desk.resident(), "NG-C10-001"))
+        assert worker(desk, MONDAY + timedelta(seconds=119)).step() == 0
+        assert state(desk) == ("awaiting_payment", None)
+        assert worker(desk, MONDAY + timedelta(seconds=120)).step() == 1
+        assert state(desk) == ("cancelled", "payment_unanswered")
+        assert desk.rows("SELECT count(*) FROM hold") == [(0,)]
+
+    def test_a_payment_that_was_answered_does_not_expire(self, desk):
+        (lent,) = desk.do(lend(desk.resident(), "NG-C10-001"))
+        desk.do(ask("confirm_payment", rental_id=lent["result"]["rental_id"], payment_id="p"))
+        worker(desk, MONDAY + timedelta(seconds=120)).step()
+        assert state(desk) == ("out", None)
+
+    def test_a_rental_becomes_overdue_by_itself_once(self, desk):
+        (lent,) = desk.do(lend(desk.resident(), "NG-C10-001"))
+        desk.do(ask("confirm_payment", rental_id=lent["result"]["rental_id"], payment_id="p"))
+        late = worker(desk, MONDAY + timedelta(days=3))
+        while late.step():
+            pass
+        assert desk.rows("SELECT count(*) FROM event WHERE type = 'rental.overdue'") == [(1,)]
+
+    def test_a_timer_that_runs_twice_has_one_effect(self, desk):
+        desk.do(lend(desk.resident(), "NG-C10-001"))
+        late = worker(desk, MONDAY + timedelta(seconds=120))
+        (job,) = Jobs(desk.store.pool).claim(MONDAY + timedelta(seconds=120), 8, timedelta(seconds=60))
+        late.do(job)
+        late.do(job)
+        assert desk.rows("SELECT count(*) FROM event WHERE type = 'rental.cancelled'") == [(1,)]
+
+    def test_two_workers_share_the_jobs(self, desk):
+        kim = desk.resident()
+        desk.do(lend(kim, "NG-C10-001"), lend(kim, "NG-C10-002"))
+        jobs, at = Jobs(desk.store.pool), MONDAY + timedelta(seconds=120)
+        first, second = jobs.claim(at, 1, timedelta(seconds=60)), jobs.claim(at, 8, timedelta(seconds=60))
+        assert len(first) == len(second) == 1 and first[0]["id"] != second[0]["id"]
+
+    def test_a_job_whose_worker_died_is_taken_over_when_its_lease_ends(self, desk):
+        desk.do(lend(desk.resident(), "NG-C10-001"))
+        jobs, at = Jobs(desk.store.pool), MONDAY + timedelta(seconds=120)
+        assert jobs.claim(at, 8, timedelta(seconds=60))
+        assert not jobs.claim(at + timedelta(seconds=59), 8, timedelta(seconds=60))
+        assert jobs.claim(at + timedelta(seconds=61), 8, timedelta(seconds=60))
+
+
+class TestErrands:
+    def errand(self, desk, run):
+        """Rentals as it is, but what expires a payment is an errand."""
+        return replace(desk.store.service, jobs={"expire_payment": Errand(run), "mark_overdue": Errand(run)})
+
+    def test_an_errand_comes_back_with_an_intent(self, desk):
+        desk.do(lend(desk.resident(), "NG-C10-001"))
+        service = self.errand(desk, lambda _, data: [ConfirmPayment(rental_id=data["rental_id"], payment_id="p-1")])
+        worker(desk, MONDAY + timedelta(seconds=120), service).step()
+        wait_for(lambda: state(desk) == ("out", None))
+        wait_for(lambda: desk.rows("SELECT 1 FROM job WHERE kind = 'expire_payment' AND done_at IS NOT NULL"))
+
+    def test_one_that_must_wait_is_put_back_with_its_reason(self, desk):
+        desk.do(lend(desk.resident(), "NG-C10-001"))
+
+        def busy(_, data):
+            raise TryAgain("the terminal is busy", after=7)
+
+        at = MONDAY + timedelta(seconds=120)
+        worker(desk, at, self.errand(desk, busy)).step()
+        wait_for(lambda: desk.rows("SELECT error FROM job WHERE error IS NOT NULL"))
+        ((due, error),) = desk.rows("SELECT due, error FROM job WHERE done_at IS NULL")
+        assert (due, error) == (at + timedelta(seconds=7), "the terminal is busy")
+
+    def test_one_that_breaks_is_tried_again_later_and_blocks_no_other(self, desk):
+        kim = desk.resident()
+        desk.do(lend(kim, "NG-C10-001"), lend(kim, "NG-C10-002"))
+        (broken,) = desk.rows("SELECT rental_id FROM hold WHERE barcode = 'NG-C10-001'")[0]
+
+        def run(_, data):
+            if data["rental_id"] == broken:
+                raise ZeroDivisionError("our own fault")
+            return [ConfirmPayment(rental_id=data["rental_id"], payment_id="p-2")]
+
+        worker(desk, MONDAY + timedelta(seconds=120), self.errand(desk, run)).step()
+        wait_for(lambda: desk.rows("SELECT 1 FROM rental WHERE state = 'out'"))
+        wait_for(lambda: desk.rows("SELECT 1 FROM job WHERE error LIKE '%%our own fault%%' AND done_at IS NULL"))

@@ -1,0 +1,165 @@
+"""The relay and the broker: published in order, confirmed, repeated rather than skipped."""
+
+from __future__ import annotations
+
+import amqp
+import pytest
+
+from deploy.local.rabbitmq import _address
+from services.chassis import database, metrics
+from services.chassis.broker import BrokerAway, Inlet, Publisher
+from services.chassis.envelope import NotAnEnvelope, open_envelope
+from services.chassis.relay import Relay
+from services.chassis.wake import Wake
+from services.rentals.service import SERVICE
+from tests.support.centre import Desk, barcodes, lend
+from tests.support.waiting import wait_for
+
+
+@pytest.fixture
+def rentals(fresh):
+    made = fresh("rentals")
+    desk = Desk(made.app).opened(*barcodes(10))
+    desk.url = made.app
+    return desk
+
+
+@pytest.fixture
+def inlet(servers):
+    """Billing's queue of rentals, emptied."""
+    inlet = Inlet(servers.amqp_url("billing"), "billing", "rentals")
+    inlet.open()
+    empty(inlet)
+    yield inlet
+    inlet.close()
+
+
+def empty(inlet):
+    while deliveries := inlet.take(0.2):
+        inlet.done(deliveries[-1])
+
+
+def taken(inlet, count):
+    """So many messages from the queue."""
+    got = []
+
+    def enough():
+        deliveries = inlet.take(0.1)
+        if deliveries:
+            inlet.done(deliveries[-1])
+        got.extend(open_envelope(p["application_headers"], body) for _, p, body in deliveries)
+        return len(got) >= count
+
+    wait_for(enough)
+    return got
+
+
+@pytest.fixture
+def relay(rentals, servers):
+    bus = Publisher(servers.amqp_url("rentals"), "rentals")
+    yield Relay(SERVICE, rentals.url, bus, Wake())
+    bus.close()
+
+
+class TestPublishing:
+    def test_in_order_with_the_chain_of_previous_positions(self, rentals, relay, inlet):
+        kim = rentals.resident()
+        rentals.do(lend(kim, "NG-C10-00001"), lend(kim, "NG-C10-00002"))
+        with database.connect(rentals.url) as conn:
+            assert relay.step(conn)
+            assert not relay.step(conn)
+        messages = taken(inlet, 5)
+        assert [m.type for m in messages] == [
+            "house_rules.adopted",
+            "resident.joined",
+            "resident.verified",
+            "rental.requested",
+            "rental.requested",
+        ]
+        assert [m.previous for m in messages] == [0, *(m.pos for m in messages[:-1])]
+        assert messages == rentals_feed(rentals)
+
+    def test_nothing_private_leaves(self, rentals, relay, inlet):
+        rentals.do(lend(rentals.resident(), "NG-C10-00001"))
+        with database.connect(rentals.url) as conn:
+            relay.step(conn)
+        requested = taken(inlet, 4)[-1]
+        assert "answer_by" not in requested.data  # the contract lacks it, so it stays here
+        assert requested.data["fee_krw"] == 1200
+
+    def test_a_crash_between_publishing_and_the_cursor_repeats_and_never_skips(self, rentals, relay, inlet):
+        rentals.do(lend(rentals.resident(), "NG-C10-00001"))
+        with database.connect(rentals.url) as conn:
+            relay.step(conn)
+            conn.execute("UPDATE relayed SET pos = 1")
+            relay.step(conn)
+        positions = [m.pos for m in taken(inlet, 7)]
+        assert positions == [1, 2, 3, 4, 2, 3, 4]
+
+    def test_what_nobody_is_bound_for_is_counted_and_does_not_stop_the_relay(self, servers, fresh):
+        made = fresh("rentals")
+        desk = Desk(made.app).opened("NG-C10-001")
+        connection = connect(servers, "admin")
+        connection.channel().queue_delete("billing.from.rentals")
+        connection.close()
+        before = metrics.UNROUTABLE._value.get()
+        bus = Publisher(servers.amqp_url("rentals"), "rentals")
+        with database.connect(desk.store.pool.url) as conn:
+            assert Relay(SERVICE, made.app, bus, Wake()).step(conn)
+        bus.close()
+        assert metrics.UNROUTABLE._value.get() > before
+
+    def test_one_leader_at_a_time(self, rentals):
+        lead = "SELECT pg_try_advisory_lock(log_key() + 1)"
+        with database.connect(rentals.url) as first, database.connect(rentals.url) as second:
+            assert first.execute(lead).fetchone() == (True,)
+            assert second.execute(lead).fetchone() == (False,)
+
+
+def rentals_feed(desk):
+    from services.chassis.feed import Feed
+
+    with desk.store.pool.connection() as conn:
+        return Feed(SERVICE).page(conn, 0, 500).messages
+
+
+def connect(servers, user):
+    at = _address(servers.amqp_url(user))
+    connection = amqp.Connection(at["host"], at["user"], at["password"], virtual_host=at["vhost"])
+    connection.connect()
+    return connection
+
+
+class TestBroker:
+    def test_an_absent_broker_is_said_so_and_the_relay_goes_on_when_it_is_back(self, rentals, relay, servers):
+        servers.broker_stop()
+        try:
+            with database.connect(rentals.url) as conn, pytest.raises(BrokerAway):
+                relay.step(conn)
+        finally:
+            servers.broker_start()
+        with database.connect(rentals.url) as conn:
+            assert relay.step(conn)
+
+    def test_a_service_may_publish_only_to_its_own_exchange(self, servers):
+        connection = connect(servers, "billing")
+        channel = connection.channel()
+        with pytest.raises(amqp.exceptions.AccessRefused):
+            channel.confirm_select()
+            channel.basic_publish_confirm(amqp.Message("{}"), "rentals.events", "rental.started")
+            channel.exchange_declare("rentals.events", "topic", passive=True)
+        connection.collect()
+
+    def test_a_message_that_is_no_fact_goes_to_the_dead_letters(self, servers, inlet):
+        connection = connect(servers, "rentals")
+        channel = connection.channel()
+        channel.confirm_select()
+        channel.basic_publish_confirm(amqp.Message("no fact"), "rentals.events", "rental.started")
+        deliveries = wait_for(lambda: inlet.take(0.1))
+        with pytest.raises(NotAnEnvelope):
+            open_envelope(deliveries[0][1].get("application_headers") or {}, deliveries[0][2])
+        inlet.reject(deliveries[0])
+        admin = connect(servers, "admin").channel()
+        dead = wait_for(lambda: admin.basic_get("billing.dead", no_ack=True))
+        assert dead.body == "no fact"
+        connection.close()

@@ -1,0 +1,159 @@
+"""A small centre for tests of the chassis: rentals with stock, a verified resident, and the commands they take."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4, uuid5
+
+import yaml
+
+from services.chassis.codec import decode
+from services.chassis.envelope import Message
+from services.chassis.execute import Asked, execute
+from services.chassis.feed import Page
+from services.chassis.follow import Follower
+from services.chassis.store import PostgresStore
+from services.rentals.service import SERVICE
+
+CENTRE = "gwangju-namgu"
+MONDAY = datetime(2026, 11, 23, 1, 0, tzinfo=UTC)
+EPOCH = "00000000-0000-4000-8000-000000000001"
+RULES = json.loads(
+    json.dumps(yaml.safe_load((Path(__file__).parents[2] / "deploy/seed/house_rules.yaml").read_text()), default=str)
+)
+
+
+def new_id() -> str:
+    """An id that carries the centre."""
+    return f"{CENTRE}.{uuid4().hex}"
+
+
+def ask(name: str, id: UUID | None = None, **data: Any) -> Asked:
+    """A command of the desk."""
+    return Asked(id or uuid4(), name, data, {"actor": {"role": "desk", "subject": "desk-1"}, "correlation_id": "test"})
+
+
+def lend(resident_id: str, *barcodes: str, id: UUID | None = None, rental_id: str | None = None) -> Asked:
+    """The command to lend some units for two nights."""
+    return ask(
+        "start_rental",
+        id,
+        rental_id=rental_id or new_id(),
+        resident_id=resident_id,
+        barcodes=list(barcodes),
+        nights=2,
+        payment={"method": "card_terminal"},
+        manual_acknowledged=True,
+    )
+
+
+def category_data(code: str = "C10", fee_krw: int = 600) -> dict[str, Any]:
+    """What inventory publishes of a category."""
+    return {
+        "centre": CENTRE,
+        "code": code,
+        "group": "camping",
+        "name_ko": "캠핑 의자",
+        "name_en": "Camping chair",
+        "purchase_price_krw": 30000,
+        "fee_krw": fee_krw,
+        "max_nights": 4,
+        "hazard": "none",
+        "briefing_required": False,
+        "manual_ko": "펴서 앉으세요.",
+        "manual_en": "Unfold and sit.",
+        "parts": [{"ko": "의자", "en": "chair", "qty": 1}],
+    }
+
+
+class Source:
+    """The published facts of inventory as a test makes them up: numbered, chained, and readable as a feed."""
+
+    def __init__(self, name: str = "inventory", epoch: str = EPOCH) -> None:
+        self.name, self.epoch = name, epoch
+        self.messages: list[Message] = []
+        self.pulls = 0
+
+    def says(self, type: str, stream: str, **data: Any) -> Message:
+        """The next fact."""
+        pos = (self.messages[-1].pos if self.messages else 0) + 1
+        message = Message(
+            source=self.name,
+            epoch=self.epoch,
+            pos=pos,
+            previous=pos - 1,
+            id=str(uuid5(UUID(self.epoch), str(pos))),
+            type=type,
+            stream=stream,
+            version=1,
+            at=MONDAY,
+            data=data,
+        )
+        self.messages.append(message)
+        return message
+
+    def stock(self, *barcodes: str, code: str = "C10", fee_krw: int = 600) -> list[Message]:
+        """A category and ready units of it."""
+        said = [self.says("category.described", f"category-{CENTRE}.{code}", **category_data(code, fee_krw))]
+        for barcode in barcodes:
+            about = {"centre": CENTRE, "barcode": barcode, "category": code}
+            said.append(self.says("item.registered", f"item-{barcode}", **about))
+            said.append(self.says("item.ready", f"item-{barcode}", **about, reason="new", after_rental=None))
+        return said
+
+    def pull(self, after: int) -> Page:
+        """The feed."""
+        self.pulls += 1
+        behind = [m for m in self.messages if m.pos > after]
+        return Page(self.epoch, self.messages[-1].pos if self.messages else 0, behind[:500])
+
+
+class Desk:
+    """Rentals on a fresh database."""
+
+    def __init__(self, url: str) -> None:
+        self.store = PostgresStore(SERVICE, url)
+        self.inventory = Source()
+        self.follower = Follower(SERVICE, "inventory", self.store, self.inventory.pull, lambda: MONDAY)
+
+    def do(self, *batch: Asked, at: datetime = MONDAY) -> list[dict[str, Any]]:
+        """Carry out a batch."""
+        return [decode(outcome) for outcome in self.raw(*batch, at=at)]
+
+    def raw(self, *batch: Asked, at: datetime = MONDAY) -> list[bytes]:
+        """Carry out a batch; the outcomes as bytes."""
+        return execute(self.store, SERVICE, list(batch), at)
+
+    def opened(self, *barcodes: str, **stock: Any) -> Desk:
+        """Open the centre: house rules and stock."""
+        self.do(ask("adopt_house_rules", centre=CENTRE, rules=RULES))
+        self.follower.take(self.inventory.stock(*barcodes, **stock))
+        return self
+
+    def resident(self) -> str:
+        """A verified resident."""
+        resident_id = new_id()
+        self.do(
+            ask("join_resident", resident_id=resident_id, centre=CENTRE),
+            ask("verify_resident", resident_id=resident_id, method="id_card"),
+        )
+        return resident_id
+
+    def rows(self, statement: str, *parameters: Any) -> list[tuple[Any, ...]]:
+        """What a query finds in the service's database."""
+        with self.store.pool.connection() as conn:
+            return list(conn.execute(statement, parameters))
+
+
+def barcodes(count: int, code: str = "C10") -> list[str]:
+    """So many barcodes."""
+    return [f"NG-{code}-{n:05d}" for n in range(1, count + 1)]
+
+
+def refusals(outcomes: Iterable[dict[str, Any]]) -> list[str | None]:
+    """The code of each refusal, None where it was accepted."""
+    return [o["refused"]["code"] if "refused" in o else None for o in outcomes]

@@ -1,0 +1,72 @@
+"""Fresh databases of a service for integration tests, copied from a template that was migrated once."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from urllib.parse import urlsplit, urlunsplit
+
+import psycopg
+import pytest
+from psycopg import sql
+
+from services.chassis.migrate import migrate
+from tests.support.installation import Fleet
+
+_numbers = itertools.count(1)
+
+
+@dataclass(frozen=True)
+class Database:
+    """One database: its URL for the service's app role, its owner, and the superuser."""
+
+    app: str
+    owner: str
+    superuser: str
+
+
+def _in(url: str, database: str) -> str:
+    return urlunsplit(urlsplit(url)._replace(path=f"/{database}"))
+
+
+def _create(fleet: Fleet, name: str, template: str | None, owner: str) -> None:
+    made = sql.SQL("CREATE DATABASE {} TEMPLATE {} OWNER {}").format(
+        sql.Identifier(name), sql.Identifier(template or "template1"), sql.Identifier(owner)
+    )
+    with psycopg.connect(fleet.postgres.superuser_dsn(), autocommit=True) as conn:
+        conn.execute(made)
+
+
+@pytest.fixture(scope="session")
+def template(servers: Fleet) -> Callable[[str], str]:
+    """The name of a service's migrated template, made at the first call."""
+    made: dict[str, str] = {}
+
+    def of(service: str) -> str:
+        if service not in made:
+            name = f"template_{service}"
+            _create(servers, name, None, f"{service}_owner")
+            migrate(service, _in(servers.dsn(service, "owner"), name))
+            made[service] = name
+        return made[service]
+
+    return of
+
+
+@pytest.fixture
+def fresh(servers: Fleet, template: Callable[[str], str]) -> Iterator[Callable[[str], Database]]:
+    """Makes a fresh, migrated database of a service; dropped after the test."""
+    names: list[str] = []
+
+    def make(service: str) -> Database:
+        name = f"fresh_{service}_{next(_numbers)}"
+        _create(servers, name, template(service), f"{service}_owner")
+        names.append(name)
+        superuser = _in(servers.postgres.superuser_dsn(), name)
+        return Database(_in(servers.dsn(service, "app"), name), _in(servers.dsn(service, "owner"), name), superuser)
+
+    yield make
+    with psycopg.connect(servers.postgres.superuser_dsn(), autocommit=True) as conn:
+        for name in names:
+            conn.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))

@@ -1,0 +1,226 @@
+"""Residents, catalogue, repairs, the desk's scanner, payments, notices, events: what is sent where, and who may."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from gateway.routes.desk import actions
+from tests.unit.gateway.conftest import CENTRE, RENTAL_ID, RESIDENT_ID, Client
+from tests.unit.gateway.services import Stage, accepted, refused
+
+PERSON = {"name": "김나눔", "phone": "010-1234-5678"}
+MEMBER = {"resident_id": RESIDENT_ID, "centre": CENTRE, "state": "verified", "version": 2}
+UNIT = {"barcode": "NG-C10-001", "centre": CENTRE, "category": "C10", "state": "ready", "version": 3}
+
+
+def joined(command: dict) -> dict:
+    return {**accepted(command), "result": {**command["data"], "state": "unverified", "version": 1}}
+
+
+def test_a_resident_is_registered_at_two_services(desk: Client, stage: Stage) -> None:
+    stage.decide["join_resident"] = joined
+    answer = desk.post("/v1/residents", json={**PERSON, "center": CENTRE}, headers={"Idempotency-Key": "r1"})
+    [contact], [membership] = stage.commands("notifications"), stage.commands("rentals")
+    resident_id = answer.json()["resident_id"]
+    assert (answer.status_code, answer.json()) == (201, {"resident_id": resident_id, "state": "unverified"})
+    assert answer.headers["Location"] == f"/v1/residents/{resident_id}"
+    assert contact["data"] == {**PERSON, "resident_id": resident_id, "centre": CENTRE}
+    assert membership["data"] == {"resident_id": resident_id, "centre": CENTRE}
+    assert contact["id"] != membership["id"]
+
+
+def test_a_registration_that_broke_off_is_completed(desk: Client, stage: Stage) -> None:
+    stage.decide["join_resident"] = joined
+    stage.down.add("rentals")
+    key = {"Idempotency-Key": "r1"}
+    assert desk.post("/v1/residents", json=PERSON, headers=key).status_code == 503
+    stage.down.clear()
+    answer = desk.post("/v1/residents", json=PERSON, headers=key)
+    first, again = stage.commands("notifications")
+    assert (first["id"], first["data"]) == (again["id"], again["data"])
+    assert answer.json()["resident_id"] == first["data"]["resident_id"]
+
+
+def test_without_a_key_every_registration_is_another(desk: Client, stage: Stage) -> None:
+    stage.decide["join_resident"] = joined
+    ids = {desk.post("/v1/residents", json=PERSON).json()["resident_id"] for _ in range(2)}
+    assert len(ids) == 2
+
+
+def test_another_centre_is_refused(desk: Client, stage: Stage) -> None:
+    answer = desk.post("/v1/residents", json={**PERSON, "center": "busan-suyeong"})
+    assert (answer.status_code, answer.json()["code"]) == (403, "other_centre")
+    assert stage.commands("notifications") == []
+
+
+def test_a_resident_is_shown_with_contact(desk: Client, resident: Client, stage: Stage) -> None:
+    stage.rows["rentals", "resident"] = (2, MEMBER)
+    stage.rows["notifications", "contact"] = (1, {**PERSON, "resident_id": RESIDENT_ID})
+    for client in (desk, resident):
+        answer = client.get(f"/v1/residents/{RESIDENT_ID}")
+        assert answer.json() == {**MEMBER, "contact": {**PERSON, "resident_id": RESIDENT_ID}}
+        assert answer.headers["Cache-Control"] == "no-store"
+    other = resident.get(f"/v1/residents/{CENTRE}.{'c' * 32}")
+    assert (other.status_code, other.json()["code"]) == (404, "not_found")
+
+
+def test_a_resident_is_shown_though_contacts_are_away(desk: Client, stage: Stage) -> None:
+    stage.rows["rentals", "resident"] = (2, MEMBER)
+    stage.down.add("notifications")
+    answer = desk.get(f"/v1/residents/{RESIDENT_ID}")
+    assert (answer.status_code, answer.json()["contact"]) == (200, None)
+    assert answer.json()["warnings"][0]["code"] == "contact_unavailable"
+    stage.down = {"rentals"}
+    assert desk.get(f"/v1/residents/{RESIDENT_ID}").status_code == 503
+
+
+def test_an_unknown_resident_is_not_found_in_the_services_words(desk: Client) -> None:
+    answer = desk.get(f"/v1/residents/{RESIDENT_ID}")
+    assert (answer.status_code, answer.json()["code"]) == (404, "resident_unknown")
+
+
+def test_residents_are_found_by_phone(desk: Client, resident: Client, stage: Stage) -> None:
+    stage.rows["notifications", "contacts"] = (None, {"data": [], "next": None})
+    assert desk.get("/v1/residents", params={"phone": "010-1234-5678"}).status_code == 200
+    assert stage.asked == [("notifications", "contacts", {"centre": CENTRE, "phone": "010-1234-5678"})]
+    assert resident.get("/v1/residents?name=김").status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "service", "command", "data"),
+    [
+        ("POST", f"/v1/residents/{RESIDENT_ID}/verification", {"method": "id_card"}, "rentals", "verify_resident",
+         {"resident_id": RESIDENT_ID, "method": "id_card"}),
+        ("POST", f"/v1/residents/{RESIDENT_ID}/suspension", {"until": "2026-12-01", "reason": "late"}, "rentals",
+         "suspend_resident", {"resident_id": RESIDENT_ID, "until": "2026-12-01", "reason": "late"}),
+        ("DELETE", f"/v1/residents/{RESIDENT_ID}/suspension", None, "rentals", "reinstate_resident",
+         {"resident_id": RESIDENT_ID}),
+        ("POST", "/v1/items/NG-C10-001/damage", {"cause": "wear"}, "inventory", "report_damage",
+         {"barcode": "NG-C10-001", "cause": "wear"}),
+        ("POST", "/v1/items/NG-C10-001/lost", None, "inventory", "report_lost", {"barcode": "NG-C10-001"}),
+        ("POST", "/v1/items/NG-C10-001/retire", None, "inventory", "retire_item", {"barcode": "NG-C10-001"}),
+        ("POST", f"/v1/repairs/{RENTAL_ID}/sent", {"maker": "Kovea A/S"}, "inventory", "send_repair",
+         {"repair_id": RENTAL_ID, "maker": "Kovea A/S"}),
+        ("POST", f"/v1/repairs/{RENTAL_ID}/returned", {"mended": True, "cost_krw": 0}, "inventory", "return_repair",
+         {"repair_id": RENTAL_ID, "mended": True, "cost_krw": 0}),
+        ("POST", "/v1/house-rules", {"rules": {"a": 1}}, "rentals", "adopt_house_rules",
+         {"centre": CENTRE, "rules": {"a": 1}}),
+    ],
+)  # fmt: skip
+def test_a_command_reaches_its_service(
+    manager: Client, stage: Stage, method: str, path: str, body: Any, service: str, command: str, data: dict
+) -> None:
+    stage.rows["inventory", "item"] = (3, UNIT)
+    answer = manager.request(method, path, json=body)
+    assert answer.status_code == 200
+    assert [(sent["name"], sent["data"]) for sent in stage.commands(service)] == [(command, data)]
+
+
+@pytest.mark.parametrize(
+    ("path", "service", "query", "params"),
+    [
+        (f"/v1/repairs/{RENTAL_ID}", "inventory", "repair", {"repair_id": RENTAL_ID}),
+        ("/v1/repairs?state=open", "inventory", "repairs", {"centre": CENTRE, "state": "open"}),
+        (f"/v1/payments/{RENTAL_ID}", "billing", "payment", {"payment_id": RENTAL_ID}),
+        (f"/v1/payments?rental_id={RENTAL_ID}", "billing", "payments", {"centre": CENTRE, "rental_id": RENTAL_ID}),
+        ("/v1/ledger", "billing", "ledger", {"centre": CENTRE}),
+        ("/v1/notices?about=x", "notifications", "notices", {"centre": CENTRE, "about": "x"}),
+        ("/v1/announcements", "notifications", "announcements", {"centre": CENTRE}),
+        ("/v1/house-rules", "rentals", "house_rules", {"centre": CENTRE}),
+        ("/v1/items?category=C10", "inventory", "items", {"centre": CENTRE, "category": "C10"}),
+    ],
+)
+def test_a_query_reaches_its_service(
+    manager: Client, stage: Stage, path: str, service: str, query: str, params: dict
+) -> None:
+    stage.rows[service, query] = (None, {"data": [], "next": None, "centre": CENTRE})
+    assert manager.get(path).status_code == 200
+    assert stage.asked == [(service, query, params)]
+
+
+def test_the_catalogue_is_public_and_cacheable(stranger: Client, stage: Stage) -> None:
+    stage.rows["inventory", "categories"] = (None, {"data": [{"code": "C10", "free": 2}], "next": None})
+    answer = stranger.get("/v1/categories?available=true")
+    assert (answer.status_code, answer.headers["Cache-Control"]) == (200, "public, max-age=2")
+    assert stage.asked[0][2] == {"centre": CENTRE, "available": "true"}
+    tag = {"If-None-Match": answer.headers["ETag"]}
+    assert stranger.get("/v1/categories?available=true", headers=tag).status_code == 304
+    stage.rows["inventory", "categories"] = (None, {"data": [{"code": "C10", "free": 1}], "next": None})
+    assert stranger.get("/v1/categories?available=true", headers=tag).status_code == 200
+    missing = stranger.get("/v1/categories/C99")
+    assert (missing.status_code, missing.headers["Cache-Control"]) == (404, "no-store")
+
+
+def test_an_item_is_registered(manager: Client, desk: Client, stage: Stage) -> None:
+    body = {"category": "C10", "barcode": "NG-C10-009"}
+    answer = manager.post("/v1/items", json=body)
+    assert (answer.status_code, answer.headers["Location"]) == (201, "/v1/items/NG-C10-009")
+    assert stage.commands("inventory")[0]["data"] == {**body, "centre": CENTRE}
+    assert desk.post("/v1/items", json=body).status_code == 403
+
+
+def test_an_item_of_another_centre_is_left_alone(manager: Client, stage: Stage) -> None:
+    stage.rows["inventory", "item"] = (3, {**UNIT, "centre": "busan-suyeong"})
+    assert manager.get("/v1/items/NG-C10-001").status_code == 404
+    assert manager.post("/v1/items/NG-C10-001/retire").status_code == 404
+    assert stage.commands("inventory") == []
+
+
+def test_a_scan_says_what_who_and_what_next(desk: Client, stage: Stage) -> None:
+    stage.rows["inventory", "item"] = (3, UNIT)
+    stage.rows["inventory", "category"] = (1, {"code": "C10", "name_ko": "텐트"})
+    free = desk.post("/v1/desk/scan", json={"barcode": "NG-C10-001"}).json()
+    assert (free["item"], free["category"]["name_ko"], free["holder"]) == (UNIT, "텐트", None)
+    assert free["actions"] == ["lend", "report_damage", "report_lost"]
+    holder = {"barcode": "NG-C10-001", "rental_id": RENTAL_ID, "state": "out", "due_on": "2026-11-25"}
+    stage.rows["rentals", "holder"] = (None, holder)
+    out = desk.post("/v1/desk/scan", json={"barcode": "NG-C10-001"}).json()
+    assert (out["holder"], out["actions"]) == (holder, ["return"])
+
+
+def test_a_scan_of_nothing(desk: Client) -> None:
+    answer = desk.post("/v1/desk/scan", json={"barcode": "NG-C10-404"})
+    assert (answer.status_code, answer.json()["code"]) == (404, "item_unknown")
+
+
+@pytest.mark.parametrize(
+    ("state", "holder", "role", "expected"),
+    [
+        ("ready", None, "desk", ["lend", "report_damage", "report_lost"]),
+        ("ready", None, "manager", ["lend", "report_damage", "report_lost", "retire"]),
+        ("ready", "out", "desk", ["return"]),  # inventory has not heard of the loan yet
+        ("held", "awaiting_payment", "desk", ["await_payment"]),
+        ("out", "out", "desk", ["return"]),
+        ("out", None, "desk", []),  # it is just coming back
+        ("cleaning", None, "desk", ["make_ready", "report_damage", "report_lost"]),
+        ("damaged", None, "desk", ["send_repair"]),
+        ("repair", None, "desk", ["return_repair"]),
+        ("lost", None, "desk", ["make_ready"]),
+        ("retired", None, "manager", []),
+    ],
+)
+def test_what_can_be_done_next(state: str, holder: str | None, role: str, expected: list[str]) -> None:
+    assert actions(state, holder, role) == expected
+
+
+def test_a_resident_reads_their_own_notices(resident: Client, stage: Stage) -> None:
+    stage.rows["notifications", "notices"] = (None, {"data": [], "next": None})
+    assert resident.get("/v1/notices").status_code == 200
+    assert stage.asked[0][2]["resident_id"] == RESIDENT_ID
+    assert resident.get(f"/v1/notices?resident_id={CENTRE}.{'c' * 32}").status_code == 403
+
+
+def test_events_are_passed_through(analyst: Client, stage: Stage) -> None:
+    answer = analyst.get("/v1/events/rentals?after=5&limit=10")
+    assert answer.json() == {"epoch": "e1", "head": 9, "data": [], "next": 9}
+    assert stage.asked == [("rentals", "events", {"after": "5", "limit": "10"})]
+    assert answer.headers["Link"] == '</v1/events/rentals?after=9&limit=10>; rel="next"'
+    assert analyst.get("/v1/events/nothing").status_code == 404
+
+
+def test_a_refused_command_of_another_resource(manager: Client, stage: Stage) -> None:
+    stage.rows["inventory", "item"] = (3, UNIT)
+    stage.decide["retire_item"] = refused("conflict", "item_out")
+    assert manager.post("/v1/items/NG-C10-001/retire").status_code == 409

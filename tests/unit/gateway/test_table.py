@@ -1,0 +1,244 @@
+"""The table of routes as the single source: policies, documents, headers; logs, metrics, settings, the start."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import io
+import json
+import logging
+from contextlib import redirect_stdout
+from pathlib import Path
+
+import pytest
+import structlog
+
+from gateway import openapi
+from gateway.answer import Answer
+from gateway.app import RouteWithoutPolicy, build
+from gateway.ask import Ask
+from gateway.auth import ROLES, only
+from gateway.route import Route, Routes
+from gateway.routes import ROUTES
+from gateway.settings import Settings, SettingsError
+from tests.unit.gateway.conftest import CENTRE, RENTAL_ID, RESIDENT_ID, Client, Gateway, lending, settings, token
+from tests.unit.gateway.services import Stage
+
+EXAMPLES = {"id": RENTAL_ID, "barcode": "NG-C10-001", "code": "C10", "service": "rentals"}
+
+
+async def handler(ask: Ask) -> Answer:
+    """Do nothing."""
+    return Answer.made({})
+
+
+def test_a_route_without_policy_keeps_the_app_from_starting() -> None:
+    routes = Routes("x")
+    routes.get("/v1/x", answer="nothing")(handler)
+    with pytest.raises(RouteWithoutPolicy, match="GET /v1/x"):
+        build(settings({}), routes)
+
+
+def test_a_policy_names_known_roles() -> None:
+    for roles in ((), ("director",)):
+        with pytest.raises(ValueError, match="names roles out of"):
+            only(*roles)
+
+
+@pytest.mark.parametrize("route", ROUTES, ids=lambda route: route.name)
+def test_every_policy_is_enforced(gateway: Gateway, route: Route) -> None:
+    path = route.path.format_map(EXAMPLES)
+    assert route.who is not None
+    outcome = Client(gateway.url, None).request(route.method, path)
+    assert (outcome.status_code == 401) == (not route.who.public)
+    for role in ROLES:
+        outcome = Client(gateway.url, token(role)).request(route.method, path)
+        assert (outcome.status_code == 403) == (role not in route.who.roles), role
+
+
+@pytest.mark.parametrize("route", ROUTES, ids=lambda route: route.name)
+def test_handlers_are_short_and_say_what_they_do(route: Route) -> None:
+    source = inspect.getsource(route.handler)
+    body = source[source.rindex('"""') + 3 :].strip().splitlines()
+    assert len(body) <= 12
+    assert route.handler.__doc__ and route.handler.__doc__.endswith((".", ".\n    "))
+
+
+def test_operation_names_are_unique() -> None:
+    names = [route.handler.__name__ for route in ROUTES]
+    assert len(names) == len(set(names))
+
+
+def test_the_document_covers_every_route(stranger: Client) -> None:
+    described = stranger.get("/openapi.json").json()
+    assert described["openapi"].startswith("3.1")
+    assert described == json.loads(openapi.text(ROUTES))
+    for route in ROUTES:
+        operation = described["paths"][route.path][route.method.lower()]
+        assert operation["summary"] and operation["x-roles"]
+        assert ("requestBody" in operation) == (route.body is not None)
+        keys = [p for p in operation["parameters"] if p["name"] == "Idempotency-Key"]
+        assert [p["required"] for p in keys] == ([] if route.key == "none" else [route.key == "required"])
+    assert sum(len(operations) for operations in described["paths"].values()) == len(ROUTES)
+
+
+def test_every_reference_of_the_document_leads_somewhere() -> None:
+    described = openapi.document(ROUTES)
+
+    def follow(value: object) -> None:
+        if isinstance(value, dict):
+            if isinstance(ref := value.get("$ref"), str):
+                found = described
+                for step in ref.removeprefix("#/").split("/"):
+                    found = found[step]
+            for inner in value.values():
+                follow(inner)
+        elif isinstance(value, list):
+            for inner in value:
+                follow(inner)
+
+    follow(described)
+
+
+def test_the_page_needs_nobody_else(stranger: Client) -> None:
+    page = stranger.get("/docs")
+    assert page.headers["Content-Type"] == "text/html; charset=utf-8"
+    assert page.headers["Content-Security-Policy"].startswith("default-src 'none'; style-src 'self'")
+    assert "<script" not in page.text and "style=" not in page.text and "//" not in page.text.replace("</", "")
+    for route in ROUTES:
+        assert f"<code>{route.path}</code>" in page.text
+    style = stranger.get("/docs/style.css")
+    assert style.headers["Content-Type"] == "text/css; charset=utf-8"
+    assert stranger.get("/docs", headers={"If-None-Match": page.headers["ETag"]}).status_code == 304
+
+
+@pytest.mark.parametrize("path", ["/livez", "/docs", "/openapi.json", "/v1/nothing", f"/v1/rentals/{RENTAL_ID}"])
+def test_every_answer_has_the_security_headers(desk: Client, path: str) -> None:
+    headers = desk.get(path).headers
+    assert headers["X-Content-Type-Options"] == "nosniff"
+    assert headers["Referrer-Policy"] == "no-referrer"
+    assert "frame-ancestors 'none'" in headers["Content-Security-Policy"]
+    assert "Server" not in headers
+    assert headers["X-Request-Id"]
+
+
+def test_readiness_tells_each_service(stranger: Client, stage: Stage) -> None:
+    stage.down.add("billing")
+    answer = stranger.get("/readyz")
+    assert answer.status_code == 200
+    states = {"inventory": "ready", "rentals": "ready", "billing": "not ready", "notifications": "ready"}
+    assert answer.json() == {"status": "ready", "services": states}
+
+
+def test_the_gateway_starts_without_any_service(gateway: Gateway) -> None:
+    nowhere = dict.fromkeys(("inventory", "rentals", "billing", "notifications"), "http://127.0.0.1:9")
+
+    async def ready() -> bytes:
+        app, sent = build(settings(nowhere)), []
+        inbox: asyncio.Queue[dict] = asyncio.Queue()
+
+        async def send(message: dict) -> None:
+            sent.append(message)
+
+        life = asyncio.create_task(app({"type": "lifespan", "asgi": {"version": "3.0"}}, inbox.get, send))
+        await inbox.put({"type": "lifespan.startup"})
+        scope = {"type": "http", "method": "GET", "path": "/readyz", "query_string": b"", "headers": []}
+        body = asyncio.Queue()
+        await body.put({"type": "http.request", "body": b"", "more_body": False})
+        await app({**scope, "asgi": {"version": "3.0"}, "http_version": "1.1"}, body.get, send)
+        await inbox.put({"type": "lifespan.shutdown"})
+        await life
+        return b"".join(message.get("body", b"") for message in sent)
+
+    assert json.loads(gateway.run(ready()))["services"] == dict.fromkeys(nowhere, "unreachable")
+
+
+def test_metrics_count_templates_never_ids(desk: Client, stranger: Client) -> None:
+    desk.get(f"/v1/rentals/{RENTAL_ID}")
+    desk.get("/v1/nothing/at/all")
+    desk.post("/v1/rentals", json=lending(), headers={"Idempotency-Key": "m"})
+    text = stranger.get("/metrics").text
+    assert 'nanum_gateway_requests_total{method="GET",route="/v1/rentals/{id}",status="404"}' in text
+    assert 'nanum_gateway_requests_total{method="GET",route="none",status="404"}' in text
+    assert 'nanum_gateway_batch_commands_bucket{le="1.0",service="rentals"}' in text
+    assert "nanum_gateway_requests_in_flight" in text
+    assert RENTAL_ID not in text and "nothing" not in text
+
+
+def test_a_request_is_one_log_line_without_anything_personal(gateway: Gateway, stage: Stage) -> None:
+    stage.rows["notifications", "contacts"] = (None, {"data": [], "next": None})
+    with structlog.testing.capture_logs() as lines:
+        client = Client(gateway.url, token())
+        client.get("/v1/residents", params={"phone": "010-1234-5678"}, headers={"X-Request-Id": "r-1"})
+        client.post("/v1/residents", json={"name": "김나눔", "phone": "010-1234-5678", "x": 1})
+    [found, refused] = [line for line in lines if line["event"] == "request"]
+    assert found | {"ms": 0} == {
+        "event": "request",
+        "log_level": "info",
+        "request_id": "r-1",
+        "method": "GET",
+        "route": "/v1/residents",
+        "status": 200,
+        "ms": 0,
+        "role": "desk",
+        "code": None,
+    }
+    assert (refused["status"], refused["code"]) == (400, "invalid_request")
+    assert "010" not in str(lines) and "김" not in str(lines)
+
+
+def test_log_lines_are_json() -> None:
+    from gateway import logs
+
+    before = structlog.get_config()
+    root, out = logging.getLogger(), io.StringIO()
+    handlers, level = root.handlers[:], root.level
+    try:
+        with redirect_stdout(out):
+            logs.configure("info")
+            logging.getLogger("uvicorn.error").error("cannot bind")
+        assert json.loads(out.getvalue())["event"] == "cannot bind"
+    finally:
+        structlog.configure(**before)
+        root.handlers, root.level = handlers, level
+
+
+def test_settings_name_everything_wrong_at_once(tmp_path: Path) -> None:
+    short = tmp_path / "short"
+    short.write_text("abc")
+    env = {"NANUM_SOURCES": "rentals=http://127.0.0.1:1", "NANUM_INTERNAL_SECRET_FILE": str(short)}
+    with pytest.raises(SettingsError) as wrong:
+        Settings.read({**env, "NANUM_LISTEN": "8080", "NANUM_LOG_LEVEL": "loud"})
+    text = str(wrong.value)
+    for name in ("NANUM_LISTEN", "base URL of inventory", "less than 32 bytes", "NANUM_TOKEN_SECRET_FILE"):
+        assert name in text
+    assert "NANUM_CENTRE" in text and "NANUM_LOG_LEVEL" in text and "base URL of rentals" not in text
+
+
+def test_settings_are_read(tmp_path: Path) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text("s" * 40 + "\n")
+    sources = " ".join(f"{name}=http://127.0.0.1:1/" for name in ("inventory", "rentals", "billing", "notifications"))
+    read = Settings.read(
+        {
+            "NANUM_LISTEN": "127.0.0.1:8080",
+            "NANUM_SOURCES": sources,
+            "NANUM_INTERNAL_SECRET_FILE": str(secret),
+            "NANUM_TOKEN_SECRET_FILE": str(secret),
+            "NANUM_CENTRE": CENTRE,
+        }
+    )
+    assert (read.host, read.port, read.token_secret) == ("127.0.0.1", 8080, "s" * 40)
+    assert read.sources["rentals"] == "http://127.0.0.1:1"
+
+
+def test_a_token_is_good_until_it_expires(gateway: Gateway) -> None:
+    import time
+
+    client = Client(gateway.url, token("resident", RESIDENT_ID, exp=int(time.time()) + 1))
+    assert client.get("/v1/items").status_code == 404  # nothing on the stage, but the token is good
+    deadline = time.monotonic() + 10
+    while (answer := client.get("/v1/items")).status_code != 401 and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert answer.json()["code"] == "token_expired"
+    assert 'error="invalid_token"' in answer.headers["WWW-Authenticate"]
