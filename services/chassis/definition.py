@@ -6,7 +6,7 @@ Everything that the chassis does, it does by reading a :class:`Service`.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import MISSING, Field, dataclass, field, fields
 from datetime import datetime
 from functools import cached_property
 from typing import Any
@@ -49,7 +49,15 @@ def command(
     asked, meant = set(contract().fields), {f.name for f in fields(intent)}
     if asked != meant:
         raise TypeError(f"{contract.__name__} and its intent differ in: {', '.join(sorted(asked ^ meant))}")
+    optional = {name for name, wire in contract().fields.items() if not wire.required}
+    without = sorted(f.name for f in fields(intent) if f.name in optional and _has_no_default(f))
+    if without:
+        raise TypeError(f"{contract.__name__} may leave out {', '.join(without)}, but its intent has no default for it")
     return Command(snake(contract.__name__), intent, decide, answers)
+
+
+def _has_no_default(field: Field[Any]) -> bool:
+    return field.default is MISSING and field.default_factory is MISSING
 
 
 @dataclass(frozen=True)

@@ -59,7 +59,7 @@ class SendRepair:
 
     repair_id: str
     maker: str
-    reference: str
+    reference: str = ""
 
 
 @intent
