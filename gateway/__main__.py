@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from typing import Any
 
 import uvicorn
 
@@ -22,7 +23,7 @@ def main() -> None:
     uvicorn.run(build(settings), host=settings.host, port=settings.port, **SERVER)
 
 
-SERVER = {
+SERVER: dict[str, Any] = {
     "loop": "uvloop",
     "http": "httptools",
     "ws": "none",

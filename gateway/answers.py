@@ -6,6 +6,8 @@ one; a service may add fields. What can be *asked* is defined in ``services/cont
 
 from __future__ import annotations
 
+from typing import Any
+
 from marshmallow import INCLUDE, Schema, fields, validate
 
 from services.contracts import billing, inventory, rentals
@@ -24,7 +26,7 @@ def _one_of(*states: str) -> fields.String:
     return fields.String(required=True, validate=validate.OneOf(states))
 
 
-def _maybe(field: type[fields.Field]) -> fields.Field:
+def _maybe(field: type[fields.Field[Any]]) -> fields.Field[Any]:
     return field(required=True, allow_none=True)
 
 

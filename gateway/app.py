@@ -8,7 +8,7 @@ from typing import Any
 
 import falcon
 import structlog
-from falcon.asgi import App, Request, Response
+from falcon.asgi import App, Response
 
 from gateway.auth import Tokens
 from gateway.clients import Services
@@ -17,6 +17,7 @@ from gateway.door import Door, Responder, wrong_method, wrong_path
 from gateway.house import House
 from gateway.metrics import Metrics
 from gateway.problems import Problem
+from gateway.reading import Incoming
 from gateway.route import Route
 from gateway.routes import ROUTES
 from gateway.settings import Settings
@@ -24,22 +25,17 @@ from gateway.settings import Settings
 log = structlog.get_logger()
 
 
-class RouteWithoutPolicy(Exception):
-    """A route says nobody may use it or everybody may; the app does not guess."""
-
-
-def build(settings: Settings, routes: Iterable[Route] = ROUTES, **bounds: Any) -> App:
+def build(settings: Settings, routes: Iterable[Route] = ROUTES, **bounds: Any) -> App[Incoming, Response]:
     """The app. ``bounds`` go to the services' clients. Raises RouteWithoutPolicy."""
     routes = tuple(routes)
-    open_to_all = [route.name for route in routes if route.who is None]
-    if open_to_all:
-        raise RouteWithoutPolicy(f"no policy (who=...) declared for {', '.join(open_to_all)}")
     metrics = Metrics()
     services = Services.at(settings.sources, settings.internal_secret, metrics, **bounds)
-    door = Door(House(services, metrics, documents(routes)), Tokens(settings.token_secret), settings.centre)
-    app = App(middleware=[Life(services)])
+    house = House(services, metrics)
+    door = Door(house, Tokens(settings.token_secret), settings.centre)
+    app: App[Incoming, Response] = App(middleware=[Life(services)], request_type=Incoming)
     for path, resource in _resources(routes, door).items():
         app.add_route(path, resource)
+    house.documents.update(documents(routes))
     _catch_strays(app, door)
     return app
 
@@ -64,16 +60,16 @@ def _resource(responders: Mapping[str, Responder]) -> object:
     return type("Resource", (), named)()
 
 
-def _catch_strays(app: App, door: Door) -> None:
+def _catch_strays(app: App[Incoming, Response], door: Door) -> None:
     """Whatever no route takes, and whatever Falcon itself refuses, is a problem document too."""
     app.add_sink(door.stray(wrong_path), prefix="/")
     unreadable = door.stray(lambda req: Problem("bad_request"))
     broken = door.stray(lambda req: Problem("internal_error"))
 
-    async def on_http_error(req: Request, resp: Response, failure: Exception, params: object) -> None:
+    async def on_http_error(req: Incoming, resp: Response, failure: Exception, params: object) -> None:
         await unreadable(req, resp)
 
-    async def on_anything(req: Request, resp: Response, failure: Exception, params: object) -> None:
+    async def on_anything(req: Incoming, resp: Response, failure: Exception, params: object) -> None:
         log.error("unexpected", exc_info=failure)
         await broken(req, resp)
 

@@ -35,7 +35,7 @@ class Batches:
         return len(self._waiting)
 
     def put(self, command: dict[str, Any]) -> asyncio.Future[Any]:
-        """Queue a command; the future gets its outcome. Cancelling the future withdraws a command not yet sent."""
+        """Queue a command; the future gets its outcome. A command whose future is done before it left is not sent."""
         if len(self._waiting) >= self._capacity:
             raise Full
         loop = asyncio.get_running_loop()
@@ -57,7 +57,7 @@ class Batches:
                 task.add_done_callback(self._arrived)
 
     def _next_batch(self) -> list[tuple[dict[str, Any], asyncio.Future[Any]]]:
-        batch = []
+        batch: list[tuple[dict[str, Any], asyncio.Future[Any]]] = []
         while self._waiting and len(batch) < self._largest:
             command, future = self._waiting.popleft()
             if not future.done():  # its client's time was up

@@ -41,13 +41,14 @@ def page(described: dict[str, Any]) -> str:
         loader=jinja2.FileSystemLoader(WEB), autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True
     )
     environment.filters["shape"] = shape
-    return environment.get_template("docs.html").render(
+    rendered: str = environment.get_template("docs.html").render(
         info=described["info"],
         sections=_sections(described),
         schemas=described["components"]["schemas"],
         problems=OWN,
         kinds=KINDS,
     )
+    return rendered
 
 
 def _sections(described: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:

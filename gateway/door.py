@@ -6,12 +6,12 @@ There is no middleware: one function per route, made once at the start, so that 
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
 import falcon
 import structlog
-from falcon.asgi import Request, Response
+from falcon.asgi import Response
 
 from gateway import reading
 from gateway.answer import Answer
@@ -19,9 +19,10 @@ from gateway.ask import Ask, command_id
 from gateway.auth import Caller, Tokens, unauthorized
 from gateway.house import House
 from gateway.problems import Problem
+from gateway.reading import Incoming
 from gateway.route import Route
 
-Responder = Callable[..., Awaitable[None]]
+Responder = Callable[..., Coroutine[Any, Any, None]]
 NOWHERE = "none"  # the route's name in logs and metrics when no route matched: never the path that was asked for
 ALWAYS = (
     ("X-Content-Type-Options", "nosniff"),
@@ -30,6 +31,10 @@ ALWAYS = (
 )
 NOTHING_RUNS = ("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
 log = structlog.get_logger()
+
+
+class RouteWithoutPolicy(Exception):
+    """A route doesn't say who may use it; nobody guesses."""
 
 
 class Door:
@@ -41,11 +46,9 @@ class Door:
 
     def responder(self, route: Route) -> Responder:
         """The responder that serves a route."""
-        if route.who is None:
-            raise ValueError(f"{route.name} names no policy: declare who=... in gateway/routes")
         enter = self._entrance(route)
 
-        async def respond(req: Request, resp: Response, **params: str) -> None:
+        async def respond(req: Incoming, resp: Response, **params: str) -> None:
             request_id = reading.request_id_of(req)
             began = time.perf_counter()
             self._metrics.in_flight.inc()
@@ -56,6 +59,9 @@ class Door:
                 answer = await enter(req, who, request_id, params)
             except Problem as problem:
                 code, answer = problem.code, problem.answer(request_id, req.get_header("Accept-Language"))
+            except falcon.HTTPError:  # a header that Falcon can't read
+                code = "bad_request"
+                answer = Problem(code).answer(request_id, req.get_header("Accept-Language"))
             except Exception:
                 log.exception("unexpected", request_id=request_id, route=route.name)
                 code = "internal_error"
@@ -68,30 +74,32 @@ class Door:
 
         return respond
 
-    def _entrance(self, route: Route) -> Callable[[Request, Caller, str, dict[str, str]], Awaitable[Answer]]:
+    def _entrance(self, route: Route) -> Callable[[Incoming, Caller, str, dict[str, str]], Awaitable[Answer]]:
         """The checks of a route and its handler, with everything that can be looked up beforehand."""
-        body, query = route.body and route.body(), route.query and route.query()
-        may_be_empty = body is not None and not any(field.required for field in body.fields.values())
+        if route.who is None:
+            raise RouteWithoutPolicy(f"{route.name} names no policy: declare who=... above its handler")
+        body = None if route.body is None else reading.Body(route.body)
+        query = None if route.query is None else route.query()
         with_key, key_required = route.key != "none", route.key == "required"
         roles, public, handler, name = route.who.roles, route.who.public, route.handler, route.name
 
-        async def enter(req: Request, who: Caller, request_id: str, params: dict[str, str]) -> Answer:
+        async def enter(req: Incoming, who: Caller, request_id: str, params: dict[str, str]) -> Answer:
             if who.role not in roles and not (public and who.role is None):
                 raise _refuse(who, roles)
             path = reading.path_of(params)
             asked = reading.query_of(req.params, query)
             key = reading.key_of(req.get_header("Idempotency-Key"), required=key_required) if with_key else None
-            sent = await reading.body_of(req, body, may_be_empty=may_be_empty) if body is not None else {}
+            sent = await body.read(req) if body is not None else {}
             made_id = command_id(who, name, key)
             ask = Ask(who, path, asked, sent, req.get_header, made_id, request_id, self._house)
             return await handler(ask)
 
         return enter
 
-    def stray(self, find: Callable[[Request], Problem]) -> Responder:
+    def stray(self, find: Callable[[Incoming], Problem]) -> Responder:
         """A responder for a request that no route takes."""
 
-        async def respond(req: Request, resp: Response, *_: Any, **__: Any) -> None:
+        async def respond(req: Incoming, resp: Response, *_: Any, **__: Any) -> None:
             began, request_id, problem = time.perf_counter(), reading.request_id_of(req), find(req)
             answer = problem.answer(request_id, req.get_header("Accept-Language"))
             _send(resp, answer, problem.status, request_id, "no-store")
@@ -105,8 +113,7 @@ class Door:
         seconds = time.perf_counter() - began
         if path == NOWHERE and method not in falcon.HTTP_METHODS:
             method = NOWHERE  # a label that a stranger can't multiply
-        self._metrics.requests.labels(method, path, status).inc()
-        self._metrics.seconds.labels(method, path).observe(seconds)
+        self._metrics.answered(method, path, status, seconds)
         log.info(
             "request",
             request_id=request_id,
@@ -134,12 +141,12 @@ def _send(resp: Response, answer: Answer, status: int, request_id: str, caching:
     resp.set_headers([*ALWAYS, NOTHING_RUNS, ("Cache-Control", caching), ("X-Request-Id", request_id), *answer.headers])
 
 
-def wrong_path(req: Request) -> Problem:
+def wrong_path(req: Incoming) -> Problem:
     """Nothing lives at this path."""
     return Problem("unknown_path")
 
 
-def wrong_method(allowed: list[str]) -> Callable[[Request], Problem]:
+def wrong_method(allowed: list[str]) -> Callable[[Incoming], Problem]:
     """The path is there, but takes other methods."""
     listed = ", ".join(allowed)
     return lambda req: Problem("method_not_allowed", facts={"allowed": listed}, headers=[("Allow", listed)])

@@ -55,8 +55,18 @@ class Metrics:
             ("service", "kind"),
             registry=registry,
         )
+        self._of_route: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
         ProcessCollector(registry=registry)
         PlatformCollector(registry=registry)
+
+    def answered(self, method: str, route: str, status: int, seconds: float) -> None:
+        """Count a request; its labels are looked up once, not per request."""
+        known = self._of_route.get((method, route, status))
+        if known is None:
+            counter, histogram = self.requests.labels(method, route, status), self.seconds.labels(method, route)
+            known = self._of_route[method, route, status] = (counter, histogram)
+        known[0].inc()
+        known[1].observe(seconds)
 
     def exposition(self) -> bytes:
         """All metrics in the Prometheus text format."""

@@ -86,7 +86,8 @@ def document(routes: Iterable[Route]) -> dict[str, Any]:
         spec.path(path=route.path, operations={route.method.lower(): _operation(route)})
     made = spec.to_dict()
     _comma_separated(made)
-    return json.loads(json.dumps(made))
+    plain: dict[str, Any] = json.loads(json.dumps(made))
+    return plain
 
 
 def _operation(route: Route) -> dict[str, Any]:

@@ -184,7 +184,7 @@ class Problem(Exception):
         ko = Words(own.ko.title, own.ko.detail.format_map(facts))
         en = Words(own.en.title, own.en.detail.format_map(facts))
         self._say(code, own.status, ko, en, facts)
-        self.errors = list(errors)
+        self.errors += errors
         self.headers += headers
 
     def _say(self, code: str, status: int, ko: Words, en: Words, facts: Mapping[str, Any]) -> None:

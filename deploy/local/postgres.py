@@ -145,7 +145,6 @@ class Postgres:
             self._create_role(connection, f"{service}_{role}")
         exists = connection.execute("SELECT FROM pg_database WHERE datname = %s", [f"nanum_{service}"]).fetchone()
         if exists is None:
-            # Postgres below 16 lets a superuser who is none of the owner's members name him as well.
             connection.execute(sql.SQL("CREATE DATABASE {} OWNER {}").format(database, names["owner"]))
         connection.execute(sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(database))
         grant = sql.SQL("GRANT CONNECT, TEMPORARY ON DATABASE {} TO {}, {}")
@@ -176,6 +175,8 @@ def find_programs(version: str | None = None) -> Path:
     given = os.environ.get("NANUM_POSTGRES_BIN")
     found = [Path(given)] if given else list(Path("/usr/lib/postgresql").glob(f"{version or '*'}/bin"))
     found = [directory for directory in found if (directory / "initdb").exists()]
+    if not found and given:
+        raise InstallationError(f"There is no initdb in NANUM_POSTGRES_BIN={given}: correct it, or unset it.")
     if not found:
         package = f"postgresql-{version}" if version else "postgresql"
         raise InstallationError(f"Postgres is not installed: run `apt-get install {package}` as root.")

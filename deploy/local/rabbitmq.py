@@ -174,8 +174,13 @@ def hash_password(password: str, salt: bytes) -> str:
 
 def find_programs() -> Path:
     """The directory of the node's own scripts: the wrappers in /usr/sbin insist on the machine's user and paths."""
-    directory = Path(os.environ.get("NANUM_RABBITMQ_BIN", "/usr/lib/rabbitmq/bin"))
+    given = os.environ.get("NANUM_RABBITMQ_BIN")
+    directory = Path(given or "/usr/lib/rabbitmq/bin")
     if not (directory / "rabbitmq-server").exists():
+        if given:
+            raise InstallationError(
+                f"There is no rabbitmq-server in NANUM_RABBITMQ_BIN={given}: correct it, or unset it."
+            )
         raise InstallationError("RabbitMQ is not installed: run `apt-get install rabbitmq-server` as root.")
     return directory
 

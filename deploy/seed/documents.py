@@ -47,7 +47,7 @@ def house_rules(path: Path = HOUSE_RULES) -> list[Command]:
 def stock(path: Path = CATALOGUE) -> list[Command]:
     """Each category described, then each of its units registered and made ready."""
     document = read(path)
-    commands = []
+    commands: list[Command] = []
     try:
         for item in document["items"]:
             commands += _category(document, item)
@@ -56,7 +56,7 @@ def stock(path: Path = CATALOGUE) -> list[Command]:
         raise DocumentUnusable(f"{path} lacks {lacking} (after {len(commands)} commands)") from None
     except (TypeError, AttributeError) as wrong:
         raise DocumentUnusable(f"{path} is not a catalogue: {wrong}") from None
-    units = sum(1 for command in commands if command["name"] == "register_item")
+    units = len([command for command in commands if command["name"] == "register_item"])
     if promised not in (None, units):
         raise DocumentUnusable(f"{path} promises {promised} units and lists {units}")
     return commands

@@ -1,4 +1,14 @@
-"""The terminal over HTTP: payments, their cancellation, the totals, and the behaviour to show."""
+"""The terminal over HTTP. Amounts are whole won.
+
+POST   /payments {id, amount_krw}    take an amount, once for each id -> {id, state, approval_number?, reason?}
+GET    /payments/{id}                what came of it; 404 when it was never seen
+POST   /payments/{id}/cancel         end it for good and give back what was taken -> {state, refunded_krw}
+GET    /payments                     totals: approved_krw, cancelled_krw, net_krw, and how many in each state
+PUT    /behaviour {amount_krw, outcome, after_seconds}    outcome: approve, decline, late, never, lose_reply;
+                                     for one amount, or for all of them when amount_krw is null
+DELETE /behaviour                    approve everything at once again
+GET    /livez
+"""
 
 from __future__ import annotations
 

@@ -47,7 +47,7 @@ class Held(msgspec.Struct):
     state: str
 
 
-def actions(item_state: str, holder_state: str | None, role: str) -> list[str]:
+def actions(item_state: str, holder_state: str | None, role: str | None) -> list[str]:
     """What can be done next with a unit.
 
     The rental that has it comes first: rentals decides who has a unit, and inventory's state follows a moment later.
@@ -65,7 +65,7 @@ async def scan(ask: Ask) -> Answer:
     )
     unit = ask.here(item, "item").peek(Unit)
     category = await ask.query_or_none(Category, centre=ask.who.centre, code=unit.category)
-    next_steps = actions(unit.state, holder and holder.peek(Held).state, ask.who.role or "")
+    next_steps = actions(unit.state, None if holder is None else holder.peek(Held).state, ask.who.role)
     rows = {"item": item, "category": category, "holder": holder}
     shown = {name: None if row is None else msgspec.Raw(row.body) for name, row in rows.items()}
     return Answer.made({**shown, "actions": next_steps})

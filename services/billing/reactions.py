@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from services.billing.domain import damage, payment
@@ -75,7 +75,11 @@ def give_back(fact: payment.PaymentCaptured) -> Iterable[Later]:
         yield Later("cancel_at_terminal", {"payment_id": fact.payment_id})
 
 
-SCHEDULE = {payment.PaymentRequested: ask, payment.PaymentAbandoned: cancel, payment.PaymentCaptured: give_back}
+SCHEDULE: dict[type, Callable[[Any], Iterable[Later]]] = {
+    payment.PaymentRequested: ask,
+    payment.PaymentAbandoned: cancel,
+    payment.PaymentCaptured: give_back,
+}
 
 
 def ask_terminal(terminal: Terminal, data: Mapping[str, Any]) -> Iterable[Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from services.chassis.definition import Errand, Later, Timer, TryAgain
@@ -100,7 +100,7 @@ def queued(fact: notice.NoticeQueued) -> Iterable[Later]:
         yield Later("remind", data, reminder.at)
 
 
-SCHEDULE = {notice.NoticeQueued: queued}
+SCHEDULE: dict[type, Callable[[Any], Iterable[Later]]] = {notice.NoticeQueued: queued}
 
 
 def send(letterbox: Letterbox, data: Mapping[str, Any]) -> Iterable[Any]:
@@ -122,4 +122,4 @@ def send(letterbox: Letterbox, data: Mapping[str, Any]) -> Iterable[Any]:
     yield notice.RecordSent(notice_id=notice_id, channel=notice.EMAIL)
 
 
-JOBS = {"send": Errand(send), "remind": Timer(lambda data: notice.QueueNotice(**data))}
+JOBS: dict[str, Timer | Errand] = {"send": Errand(send), "remind": Timer(lambda data: notice.QueueNotice(**data))}

@@ -109,7 +109,7 @@ class TestToken:
 
 
 class TestSettings:
-    def test_a_service_gets_its_own_database_user_andaddress_of(self, servers: Fleet):
+    def test_a_service_gets_its_own_database_user_and_address(self, servers: Fleet):
         env = servers.env("rentals")
         assert env["NANUM_DATABASE_URL"].endswith("/nanum_rentals")
         assert "rentals_app" in env["NANUM_DATABASE_URL"]

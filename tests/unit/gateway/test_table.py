@@ -15,9 +15,10 @@ import structlog
 
 from gateway import openapi
 from gateway.answer import Answer
-from gateway.app import RouteWithoutPolicy, build
+from gateway.app import build
 from gateway.ask import Ask
 from gateway.auth import ROLES, only
+from gateway.door import RouteWithoutPolicy
 from gateway.route import Route, Routes
 from gateway.routes import ROUTES
 from gateway.settings import Settings, SettingsError

@@ -1,0 +1,166 @@
+"""Payments: every outcome at the terminal, in every order. Money always nets."""
+
+from __future__ import annotations
+
+from itertools import permutations
+from typing import Any
+
+import pytest
+
+from services.billing.domain.ledger import Account
+from services.billing.domain.payment import (
+    AbandonCharge,
+    OpenCharge,
+    Payment,
+    PaymentAbandoned,
+    PaymentCaptured,
+    PaymentDeclined,
+    PaymentRefunded,
+    PaymentRequested,
+    RecordCapture,
+    RecordDecline,
+    RecordRefund,
+    payment_id,
+)
+from services.billing.reactions import SCHEDULE
+from services.billing.service import SERVICE
+from tests.support.scenario import MONDAY, Scenario, scenario
+
+CENTRE = "gwangju-namgu"
+RENTAL = f"{CENTRE}.r1"
+PAYMENT = payment_id(CENTRE, RENTAL)
+ABOUT: dict[str, Any] = {"centre": CENTRE, "payment_id": PAYMENT, "rental_id": RENTAL}
+
+OPEN = OpenCharge(
+    payment_id=PAYMENT,
+    centre=CENTRE,
+    rental_id=RENTAL,
+    resident_id=f"{CENTRE}.p1",
+    amount_krw=4700,
+    method="card_terminal",
+)
+REQUESTED = PaymentRequested(
+    **ABOUT, resident_id=f"{CENTRE}.p1", amount_krw=4700, method="card_terminal", requested_at=MONDAY
+)
+CAPTURE = RecordCapture(payment_id=PAYMENT, approval_number="00000001")
+DECLINE = RecordDecline(payment_id=PAYMENT, reason="card_declined")
+ABANDON = AbandonCharge(payment_id=PAYMENT)
+REFUND = RecordRefund(payment_id=PAYMENT, approval_number="00000001")
+
+CAPTURED = PaymentCaptured(**ABOUT, amount_krw=4700, approval_number="00000001", give_back=False, captured_at=MONDAY)
+CAPTURED_TOO_LATE = PaymentCaptured(
+    **ABOUT, amount_krw=4700, approval_number="00000001", give_back=True, captured_at=MONDAY
+)
+DECLINED = PaymentDeclined(**ABOUT, reason="card_declined", declined_at=MONDAY)
+ABANDONED = PaymentAbandoned(**ABOUT, abandoned_at=MONDAY)
+REFUNDED = PaymentRefunded(**ABOUT, amount_krw=4700, approval_number="00000001", refunded_at=MONDAY)
+
+
+def balances(s: Scenario) -> tuple[int, int]:
+    """(what the card company owes us, what was earned) in won."""
+    owed, earned = (s.row(Account, f"{CENTRE}.{name}") for name in ("terminal_receivable", "rental_fees"))
+    if owed is None:
+        return 0, 0
+    assert owed.debit_krw + earned.debit_krw == owed.credit_krw + earned.credit_krw
+    return owed.debit_krw - owed.credit_krw, earned.credit_krw - earned.debit_krw
+
+
+def jobs(fact: Any) -> list[str]:
+    return [later.kind for later in SCHEDULE[type(fact)](fact)]
+
+
+def test_a_fee_is_asked_for_once() -> None:
+    s = scenario(SERVICE).when(OPEN).then(REQUESTED)
+    assert s.row(Payment, PAYMENT).state == "pending"
+    assert jobs(REQUESTED) == ["ask_terminal"]
+
+
+def test_an_approval_is_a_capture() -> None:
+    s = scenario(SERVICE).given(REQUESTED).when(CAPTURE).then(CAPTURED)
+    row = s.row(Payment, PAYMENT)
+    assert (row.state, row.approval_number, row.settled_at) == ("captured", "00000001", MONDAY)
+    assert balances(s) == (4700, 4700)
+    assert jobs(CAPTURED) == []
+
+
+def test_a_decline_takes_nothing() -> None:
+    s = scenario(SERVICE).given(REQUESTED).when(DECLINE).then(DECLINED)
+    assert (s.row(Payment, PAYMENT).state, s.row(Payment, PAYMENT).reason) == ("declined", "card_declined")
+    assert balances(s) == (0, 0)
+
+
+def test_a_second_capture_is_no_second_capture() -> None:
+    again = RecordCapture(payment_id=PAYMENT, approval_number="00000002")
+    s = scenario(SERVICE).given(REQUESTED, CAPTURED).when(again).then_nothing()
+    assert balances(s) == (4700, 4700)
+
+
+def test_a_decline_after_a_capture_changes_nothing() -> None:
+    scenario(SERVICE).given(REQUESTED, CAPTURED).when(DECLINE).then_nothing()
+
+
+def test_abandoning_what_waits_stops_the_terminal() -> None:
+    s = scenario(SERVICE).given(REQUESTED).when(ABANDON).then(ABANDONED)
+    assert s.row(Payment, PAYMENT).state == "abandoned"
+    assert jobs(ABANDONED) == ["cancel_at_terminal"]
+
+
+def test_abandoning_what_was_captured_gives_it_back() -> None:
+    s = scenario(SERVICE).given(REQUESTED, CAPTURED).when(ABANDON).then(ABANDONED)
+    s.when(REFUND).then(REFUNDED)
+    assert s.row(Payment, PAYMENT).state == "refunded"
+    assert balances(s) == (0, 0)
+
+
+def test_abandoning_what_was_declined_needs_nothing() -> None:
+    scenario(SERVICE).given(REQUESTED, DECLINED).when(ABANDON).then_nothing()
+
+
+def test_a_decline_after_the_cancellation_changes_nothing() -> None:
+    scenario(SERVICE).given(REQUESTED, ABANDONED).when(DECLINE).then_nothing()
+
+
+def test_a_capture_after_the_cancellation_goes_back() -> None:
+    s = scenario(SERVICE).given(REQUESTED, ABANDONED).when(CAPTURE).then(CAPTURED_TOO_LATE)
+    assert s.row(Payment, PAYMENT).state == "abandoned"
+    assert jobs(CAPTURED_TOO_LATE) == ["cancel_at_terminal"]
+    s.when(REFUND).then(REFUNDED)
+    assert balances(s) == (0, 0)
+
+
+def test_a_refund_is_proof_of_a_capture_that_was_not_heard_of() -> None:
+    s = scenario(SERVICE).given(REQUESTED, ABANDONED).when(REFUND).then(CAPTURED_TOO_LATE, REFUNDED)
+    s.when(CAPTURE).then_nothing()
+    assert balances(s) == (0, 0)
+
+
+def test_a_capture_after_a_decline_goes_back_as_the_rental_is_gone() -> None:
+    s = scenario(SERVICE).given(REQUESTED, DECLINED).when(CAPTURE).then(CAPTURED_TOO_LATE)
+    s.when(REFUND).then(REFUNDED)
+    assert balances(s) == (0, 0)
+
+
+def test_nothing_is_refunded_that_was_not_taken() -> None:
+    scenario(SERVICE).given(REQUESTED).when(REFUND).then_refused("nothing_to_refund", state="pending")
+
+
+@pytest.mark.parametrize("intent", [CAPTURE, DECLINE, ABANDON, REFUND])
+def test_an_unknown_payment_is_refused(intent: Any) -> None:
+    scenario(SERVICE).when(intent).then_refused("payment_unknown", payment_id=PAYMENT)
+
+
+@pytest.mark.parametrize(
+    "order", list(permutations([CAPTURE, ABANDON, REFUND])) + list(permutations([CAPTURE, DECLINE]))
+)
+def test_money_nets_in_every_order(order: tuple[Any, ...]) -> None:
+    """Whatever comes first: once the errands that the facts ask for are done, the fee is kept or nothing is."""
+    s = scenario(SERVICE).given(REQUESTED)
+    asked_to_cancel = False
+    for intent in order:
+        s.when(intent)
+        asked_to_cancel |= any("cancel_at_terminal" in jobs(f) for f in s.facts if type(f) in SCHEDULE)
+    if asked_to_cancel:
+        s.when(REFUND)
+    kept = s.row(Payment, PAYMENT).state == "captured"
+    assert balances(s) == ((4700, 4700) if kept else (0, 0))
+    assert not (kept and ABANDON in order)
