@@ -40,10 +40,10 @@ class Answer:
         self.body, self.status, self.media_type, self.headers = body, status, media_type, list(headers)
 
     @classmethod
-    def of(cls, row: Row, *, location: str | None = None) -> Answer:
-        """The row, with its version as ETag and its address when it is new."""
+    def of(cls, row: Row, *, location: str | None = None, etag: bool = False) -> Answer:
+        """The row; with its address when it is new, with its version as ETag where a GET of it has the same."""
         answer = cls(row.body)
-        if row.version is not None:
+        if etag and row.version is not None:
             answer.headers.append(("ETag", f'"{row.version}"'))
         if location is not None:
             answer.headers.append(("Location", location))

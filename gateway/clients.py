@@ -21,7 +21,7 @@ from yarl import URL
 from gateway.answer import Row
 from gateway.batches import Batches, Full
 from gateway.metrics import Metrics
-from gateway.problems import Problem, Refusal
+from gateway.problems import KINDS, Problem, Refusal
 
 DEADLINE = 5.0  # seconds that a client waits for a service
 READY_DEADLINE = 1.0
@@ -104,7 +104,7 @@ class Service:
         finally:
             timer.cancel()
         if outcome.refused is not None:
-            raise Refusal(outcome.refused)
+            raise self._refusal(outcome.refused)
         return Row(bytes(outcome.result), outcome.version)
 
     async def query(self, name: str, params: Mapping[str, Any]) -> Row:
@@ -173,7 +173,7 @@ class Service:
         if status == 200:
             return Row(body, version)
         if status < 500 and (refused := _said(body).refused) is not None:
-            raise Refusal(refused)
+            raise self._refusal(refused)
         raise self._broken(kind, status)
 
     async def _timed(self, kind: str, deadline: float, exchange: Callable[[], Awaitable[T]]) -> T:
@@ -209,6 +209,13 @@ class Service:
     def _at(self, path: str, params: Mapping[str, Any]) -> URL:
         query = f"?{urlencode(params)}" if params else ""
         return URL(f"{self._url}{path}{query}", encoded=True)
+
+    def _refusal(self, said: dict[str, Any]) -> Problem:
+        """A refusal in the service's words; one of no known kind is a fault over there, and its words stay inside."""
+        if said["kind"] in KINDS:
+            return Refusal(said)
+        log.error("service_fault", service=self.name, code=said["code"], kind=said["kind"])
+        return Problem("internal_error")
 
     def _unavailable(self) -> Problem:
         return Problem("service_unavailable", facts={"service": self.name})

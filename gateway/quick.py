@@ -2,7 +2,7 @@
 
 It only ever says yes: what it accepts, marshmallow accepts too, and whatever it doesn't take marshmallow reads again,
 to explain or to accept. A schema with anything that can't be compiled has no decoder and loses nothing but speed.
-Measured for the body of POST /v1/rentals: 3 us instead of 70 us, a quarter of the gateway's work for that request.
+Measured for the body of POST /v1/rentals: 2 us instead of 55 us, a fifth of the gateway's work for that request.
 """
 
 from __future__ import annotations

@@ -21,9 +21,9 @@ BY_STATE = {
     "preparing": ("make_ready", "report_damage", "report_lost", "retire"),
     "ready": ("lend", "report_damage", "report_lost", "retire"),
     "cleaning": ("make_ready", "report_damage", "report_lost", "retire"),
-    "damaged": ("send_repair", "retire"),
-    "repair": ("return_repair",),
-    "lost": ("make_ready", "retire"),
+    "damaged": ("send_repair", "report_lost", "retire"),
+    "repair": ("return_repair", "report_lost", "retire"),
+    "lost": ("make_ready", "report_damage", "retire"),
 }
 # What the rental that has it allows.
 BY_HOLDER = {"awaiting_payment": ("await_payment",), "out": ("return",)}

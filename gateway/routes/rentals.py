@@ -56,7 +56,7 @@ async def start_rental(ask: Ask) -> Answer:
     wait = wished_wait(ask.header("Prefer"))
     if wait is not None:
         row, wait = await settled(ask, rental_id, row, wait)
-    return applied(Answer.of(row, location=f"/v1/rentals/{rental_id}"), wait)
+    return applied(Answer.of(row, location=f"/v1/rentals/{rental_id}", etag=True), wait)
 
 
 async def settled(ask: Ask, rental_id: str, row: Row, wait: int) -> tuple[Row, int | None]:
@@ -136,7 +136,7 @@ async def return_items(ask: Ask) -> Answer:
     """
     rental_id = ask.of_this_centre(ask.path["id"], "rental")
     await require_match(ask, rental_id)
-    return Answer.of(await ask.command(ReturnItems, rental_id=rental_id, **ask.body))
+    return Answer.of(await ask.command(ReturnItems, rental_id=rental_id, **ask.body), etag=True)
 
 
 async def require_match(ask: Ask, rental_id: str) -> None:

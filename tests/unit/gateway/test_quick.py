@@ -52,7 +52,7 @@ def test_it_never_accepts_what_marshmallow_refuses(body: type[Schema]) -> None:
     assert decoder is not None
     names = some.sampled_from([*schema.fields, "unknown"])
 
-    @settings(max_examples=150, deadline=None)
+    @settings(max_examples=60, deadline=None)
     @given(some.dictionaries(names, VALUES))
     def check(document: dict[str, Any]) -> None:
         if accepts(decoder, document):

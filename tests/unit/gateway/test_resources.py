@@ -195,9 +195,9 @@ def test_a_scan_of_nothing(desk: Client) -> None:
         ("out", "out", "desk", ["return"]),
         ("out", None, "desk", []),  # it is just coming back
         ("cleaning", None, "desk", ["make_ready", "report_damage", "report_lost"]),
-        ("damaged", None, "desk", ["send_repair"]),
-        ("repair", None, "desk", ["return_repair"]),
-        ("lost", None, "desk", ["make_ready"]),
+        ("damaged", None, "desk", ["send_repair", "report_lost"]),
+        ("repair", None, "desk", ["return_repair", "report_lost"]),
+        ("lost", None, "desk", ["make_ready", "report_damage"]),
         ("retired", None, "manager", []),
     ],
 )

@@ -1,0 +1,181 @@
+"""Races, a broker that is away, processes that are killed, a service that is down: nothing lost, nothing doubled."""
+
+from __future__ import annotations
+
+import os
+import threading
+import uuid
+from concurrent.futures import ThreadPoolExecutor
+
+import psycopg
+import pytest
+import requests
+
+from tests.support.api import Api
+from tests.support.waiting import wait_for
+
+OUTAGE_RENTALS = int(os.environ.get("NANUM_OUTAGE_RENTALS", "40"))
+KILL_RENTALS = int(os.environ.get("NANUM_KILL_RENTALS", "120"))
+RACES = int(os.environ.get("NANUM_RACES", "40"))
+
+
+@pytest.fixture
+def api(fleet):
+    return Api(fleet)
+
+
+def rows(api, service, statement, *parameters):
+    with psycopg.connect(api.fleet.dsn(service, "ro")) as conn:
+        return conn.execute(statement, parameters).fetchall()
+
+
+def persistently(api, method, path, body, key, codes=(201, 200)):
+    """Send until there is a definite answer, with the same key, as a good client does."""
+
+    def attempt():
+        try:
+            answer = api.call(method, path, body, Idempotency_Key=key)
+        except requests.ConnectionError:
+            return None
+        return answer if answer.status_code not in (502, 503, 504) else None
+
+    answer = wait_for(attempt, patience=60)
+    assert answer.status_code in codes, answer.text
+    return answer
+
+
+def quiet(api):
+    """Wait until every follower has taken in all that its source published, and no job is left that is due."""
+    sources = {
+        "inventory": ["rentals"],
+        "rentals": ["billing", "inventory", "notifications"],
+        "billing": ["rentals"],
+        "notifications": ["inventory", "rentals"],
+    }
+
+    def done():
+        for consumer, followed in sources.items():
+            for source in followed:
+                at = rows(api, consumer, "SELECT pos FROM followed WHERE source = %s", source)
+                events = api.events(source)
+                if events and (not at or at[0][0] < events[-1]["pos"]):
+                    return False
+        return not rows(api, "billing", "SELECT 1 FROM job WHERE done_at IS NULL AND due < now()")
+
+    wait_for(done, patience=90)
+
+
+def test_one_winner_for_each_unit_when_eight_desks_race(api):
+    units = api.shelve(RACES)
+    desks = [Api(api.fleet) for _ in range(8)]
+    residents = [[api.resident() for _ in range(8)] for _ in range(-(-RACES // 4))]
+    with ThreadPoolExecutor(8) as pool:
+        for n, unit in enumerate(units):
+            start = threading.Barrier(8)
+
+            def race(desk, resident, unit=unit, start=start):
+                start.wait()
+                return desk.call("POST", "/v1/rentals", desk.order(resident, unit))
+
+            answers = list(pool.map(race, desks, residents[n // 4]))
+            codes = sorted(a.status_code for a in answers)
+            assert codes == [201] + [409] * 7, [a.text for a in answers]
+
+
+def test_lending_goes_on_while_the_broker_is_away_and_everything_is_complete_after(api):
+    units = api.shelve(OUTAGE_RENTALS)
+    residents = [api.resident() for _ in range(-(-OUTAGE_RENTALS // 4))]
+    api.fleet.broker_stop()
+    try:
+        rentals = [api.post("/v1/rentals", api.order(residents[n // 4], unit)) for n, unit in enumerate(units)]
+        ids = [r["rental_id"] for r in rentals]
+        # The followers read the sources' feeds meanwhile, so even the payments go through.
+        wait_for(lambda: all(s == "out" for (s,) in states(api, ids)), patience=60)
+        for rental in rentals[: OUTAGE_RENTALS // 2]:
+            assert api.take_back(rental)["state"] == "returned"
+    finally:
+        api.fleet.broker_start()
+    quiet(api)
+    relayed = rows(api, "rentals", "SELECT pos FROM relayed")[0][0]
+    assert relayed == wait_for(lambda: api.events("rentals"))[-1]["pos"] or wait_for(
+        lambda: rows(api, "rentals", "SELECT pos FROM relayed")[0][0] >= api.events("rentals")[-1]["pos"]
+    )
+    out = {r["barcode"] for r in map(_row, rows(api, "inventory", "SELECT barcode FROM out_item"))}
+    assert out >= set(units[OUTAGE_RENTALS // 2 :]) and not out & set(units[: OUTAGE_RENTALS // 2])
+    captured = rows(
+        api, "billing", "SELECT count(*) FROM payment WHERE rental_id = ANY(%s) AND state = 'captured'", ids
+    )
+    assert captured == [(OUTAGE_RENTALS,)]
+
+
+def _row(row):
+    return {"barcode": row[0]}
+
+
+def states(api, rental_ids):
+    return rows(api, "rentals", "SELECT state FROM rental WHERE rental_id = ANY(%s)", rental_ids)
+
+
+@pytest.mark.parametrize("victim", ["rentals", "billing", "inventory", "notifications", "gateway"])
+def test_a_killed_process_loses_nothing_and_doubles_nothing(api, victim):
+    units = api.shelve(KILL_RENTALS)
+    residents = [api.resident() for _ in range(-(-KILL_RENTALS // 4))]
+    sent, killed = threading.Semaphore(0), threading.Event()
+
+    def lend(n):
+        desk = Api(api.fleet)
+        answer = persistently(desk, "POST", "/v1/rentals", desk.order(residents[n // 4], units[n]), str(uuid.uuid4()))
+        sent.release()
+        return answer.json()["rental_id"]
+
+    def kill():
+        for _ in range(KILL_RENTALS // 4):
+            sent.acquire()
+        api.fleet.kill(victim)
+        killed.set()
+
+    killer = threading.Thread(target=kill)
+    killer.start()
+    with ThreadPoolExecutor(8) as pool:
+        ids = list(pool.map(lend, range(KILL_RENTALS)))
+    killer.join()
+    assert killed.is_set() and len(set(ids)) == KILL_RENTALS
+    api.fleet.wait_ready([victim])
+    wait_for(lambda: all(s == "out" for (s,) in states(api, ids)), patience=90)
+    quiet(api)
+    assert rows(api, "rentals", "SELECT count(*) FROM rental WHERE rental_id = ANY(%s)", ids) == [(KILL_RENTALS,)]
+    payments = (
+        "SELECT count(*), count(DISTINCT rental_id) FROM payment WHERE rental_id = ANY(%s) AND state = 'captured'"
+    )
+    assert rows(api, "billing", payments, ids) == [(KILL_RENTALS, KILL_RENTALS)]
+    assert {u for (u,) in rows(api, "inventory", "SELECT barcode FROM out_item WHERE state = 'out'")} >= set(units)
+    receipts = "SELECT count(*), count(DISTINCT about) FROM notice WHERE kind = 'receipt' AND about = ANY(%s)"
+    assert rows(api, "notifications", receipts, ids) == [(KILL_RENTALS, KILL_RENTALS)]
+
+
+def test_a_service_that_is_down_is_said_so_and_the_rest_goes_on(api):
+    (unit,) = api.shelve(1)
+    kim = api.resident()
+    api.fleet.stop("rentals")
+    try:
+        answer = api.call("POST", "/v1/rentals", api.order(kim, unit))
+        assert (answer.status_code, answer.json()["code"]) == (503, "service_unavailable")
+        assert int(answer.headers["Retry-After"]) >= 1
+        assert api.get("/v1/categories")["data"]
+        assert api.get(f"/v1/items/{unit}")["barcode"] == unit
+    finally:
+        api.fleet.start("rentals")
+    assert api.lend(kim, unit)["state"] == "out"
+
+
+def test_lending_goes_on_without_billing_and_is_paid_when_it_is_back(api):
+    (unit,) = api.shelve(1)
+    kim = api.resident()
+    api.fleet.stop("billing")
+    try:
+        rental = api.post("/v1/rentals", api.order(kim, unit))
+        assert rental["state"] == "awaiting_payment"
+    finally:
+        api.fleet.start("billing")
+    path = f"/v1/rentals/{rental['rental_id']}"
+    wait_for(lambda: api.get(path)["state"] == "out")
