@@ -23,7 +23,7 @@ from services.chassis.jobs import Worker
 from services.chassis.lanes import FollowLoop, count_parked
 from services.chassis.reads import Answer, Reads
 from services.chassis.relay import Relay
-from services.chassis.settings import Settings
+from services.chassis.settings import SettingMissing, Settings
 from services.chassis.store import Changes, Jobs, PostgresStore
 from services.chassis.wake import RowBells, Wake
 
@@ -42,7 +42,7 @@ class Runtime:
     def __init__(self, service: Service, settings: Settings) -> None:
         self.service, self.settings = service, settings
         self._bells, self._published, self._jobs_due = RowBells(), Wake(), Wake()
-        self.store = PostgresStore(service, settings.database_url, self._committed)
+        self.store = PostgresStore(service, settings.database_url, self._committed, settings.secret.encode())
         self.reads = Reads(service, self.store, self._bells)
         self._turn = threading.Lock()
         self.relay = Relay(service, settings.database_url, Publisher(settings.amqp_url, service.name), self._published)
@@ -50,6 +50,8 @@ class Runtime:
         self.lanes = [self._lane(source) for source in service.sources]
 
     def _lane(self, source: str) -> FollowLoop:
+        if source not in self.settings.sources:
+            raise SettingMissing(f"NANUM_SOURCES lacks {source}, which {self.service.name} follows")
         pull = Pull(self.settings.sources[source], self.settings.secret)
         follower = Follower(self.service, source, self.store, pull, clock)
         return FollowLoop(follower, Inlet(self.settings.amqp_url, self.service.name, source))

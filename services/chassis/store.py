@@ -97,6 +97,8 @@ class Turn(Protocol):
 class Store(Protocol):
     """Where a service's log and views live."""
 
+    secret: bytes
+
     @property
     def Violation(self) -> type[Exception]:
         """What :meth:`Turn.commit` raises when the writes break a guard."""
@@ -110,8 +112,8 @@ class PostgresStore:
 
     Violation = database.Violation
 
-    def __init__(self, service: Service, url: str, committed: Any = None) -> None:
-        self.service = service
+    def __init__(self, service: Service, url: str, committed: Any = None, secret: bytes = b"") -> None:
+        self.service, self.secret = service, secret
         self.pool = database.Pool(url)
         self._committed = committed or (lambda changes: None)
 
@@ -319,6 +321,11 @@ class Jobs:
         """Put a job back until ``due``, with what went wrong."""
         with self._pool.connection() as conn:
             conn.execute("UPDATE job SET due = %s, leased_until = NULL, error = %s WHERE id = %s", (due, error, id))
+
+    def forget_done(self, before: datetime) -> None:
+        """Delete the jobs that were done before an instant: what they did is in the log."""
+        with self._pool.connection() as conn:
+            conn.execute("DELETE FROM job WHERE done_at < %s", (before,))
 
     def next_due(self) -> datetime | None:
         """When the next waiting job is due."""
