@@ -43,6 +43,7 @@ _MOVE = database.text(
 _PARK = database.text(
     "INSERT INTO parked (source, pos, stream, message, error) VALUES (%s, %s, %s, %s, %s) ON CONFLICT DO NOTHING"
 )
+_UNPARK = database.text("DELETE FROM parked WHERE source = %s AND pos = %s")
 
 
 @dataclass(frozen=True)
@@ -71,6 +72,7 @@ class Changes:
     done: UUID | None = None
     cursor: tuple[str, str, int] | None = None
     parked: list[tuple[str, int, str, bytes, str]] = field(default_factory=list)
+    unparked: list[tuple[str, int]] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -207,6 +209,8 @@ class PostgresTurn:
                 run(_MOVE, changes.cursor)
             for source, pos, stream, message, error in changes.parked:
                 run(_PARK, (source, pos, stream, message.decode(), error))
+            for place in changes.unparked:
+                run(_UNPARK, place)
             run("COMMIT")
         self.committed = changes
 
