@@ -77,8 +77,7 @@ def measure(installation: Installation, asked: argparse.Namespace) -> list[dict[
                 if run.others:
                     raise RuntimeError(f"{run.others} requests were not answered 201; more --units may help")
             else:
-                first = number * 40_000_000 + connections * 400_000
-                ran = benches[kind].run(connections, asked.seconds, first % 5_000_000)
+                ran = benches[kind].run(connections, asked.seconds, asked.units)
                 figure = {"rate": ran.rate, "p50_ms": ran.latency_ms}
             figures.append({"round": number, "kind": kind, "connections": connections, **figure})
             out.print(f"round {number + 1}: {kind} {connections}: {figure['rate']:,.0f}/s, {figure['p50_ms']:.2f} ms")

@@ -118,7 +118,7 @@ def script(statements: list[str], locked: bool) -> str:
 
 
 _APPEND = {True: "append(:base, ", False: "append_unlocked("}
-_LITERAL = re.compile(r"'((?:[^']|'')*)'")
+_LITERAL = re.compile(r"E?'(?:[^']|'')*'")
 _NUMBERS = "replace(replace({}, '@n', lpad(:n::text, 7, '0')), '@r', lpad(:r::text, 7, '0'))"
 
 
@@ -131,7 +131,7 @@ def _filled(match: re.Match[str]) -> str:
     # The ids of events and jobs are made of the number here, so that they are unique in each run.
     marked = re.sub(r'("id": ?")[0-9a-f-]{36}(")', r"\g<1>00000000-0000-4000-8001-00000@n\2", marked)
     filled = _NUMBERS.format(re.sub(r":(?=[A-Za-z_])", ": ", marked))  # or pgbench takes `:true` for a variable
-    return f"{filled}::text[]" if marked.startswith("'{") and not marked.startswith("'{\"") else filled
+    return f"{filled}::text[]" if re.match(r"E?'{(?!\")|E?'{\"{", marked) else filled
 
 
 @dataclass(frozen=True)
@@ -142,8 +142,10 @@ class Bench:
     url: str
     script: Path
 
-    def run(self, clients: int, seconds: float, first: int, apart: int = 20000) -> Result:
-        """Client k lends the units from ``first + k * apart`` on."""
+    def run(self, clients: int, seconds: float, units: int) -> Result:
+        """Lend the stocked units, each client its own share of them; undone before the next run."""
+        self._undo()
+        first, apart = 0, units // clients
         arguments = ["-n", "-M", "prepared", "-c", clients, "-j", min(2, clients), "-T", int(seconds), "-D", "i=0"]
         arguments += ["-D", f"first={first}", "-D", f"apart={apart}", "-f", self.script]
         done = subprocess.run(
@@ -159,3 +161,11 @@ class Bench:
         if not rate or not latency:
             raise RuntimeError(done.stdout)
         return Result(float(rate.group(1)), float(latency.group(1)))
+
+    def _undo(self) -> None:
+        with psycopg.connect(self.url, autocommit=True) as conn:
+            for table in ("hold", "rental", "outcome", "job"):
+                conn.execute(f"TRUNCATE {table}")
+            conn.execute("DELETE FROM event WHERE stream LIKE 'rental-%'")
+            conn.execute("UPDATE resident SET holdings = '[]' WHERE holdings <> '[]'")
+            conn.execute("VACUUM ANALYZE")
