@@ -101,7 +101,7 @@ class Follower:
         contract = self.service.contracts_heard.get(place)
         if contract is None:  # of no interest here; only the cursor moves
             return Heard(message.type, {}, message.stream, message.id, message.at), []
-        heard = Heard(message.type, contract.load(message.data), message.stream, message.id, message.at)
+        heard = Heard(message.type, contract.read(message.data, message.schema), message.stream, message.id, message.at)
         meta = {"correlation_id": message.correlation_id, "causation_id": message.id, "actor": {"role": "service"}}
         reaction = self.service.reactions.get(place)
         intents = list(reaction(heard)) if reaction else []
