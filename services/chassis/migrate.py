@@ -59,11 +59,12 @@ def migrate(service: str, url: str) -> list[str]:
                 conn.execute(database.text(path.read_text()))
                 conn.execute("INSERT INTO migration (name, digest) VALUES (%s, %s)", (name, digest))
                 applied.append(name)
-        _grant(conn, service)
+        grant(conn, service)
     return applied
 
 
-def _grant(conn: database.Connection, service: str) -> None:
+def grant(conn: database.Connection, service: str) -> None:
+    """Give the app and the reader of a service what they need, and no more."""
     app, reader = sql.Identifier(f"{service}_app"), sql.Identifier(f"{service}_ro")
     for statement in (
         sql.SQL("REVOKE ALL ON ALL TABLES IN SCHEMA public FROM {0}, {1}").format(app, reader),

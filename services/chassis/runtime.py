@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import urlsplit
 
-import requests
 import structlog
 
 from services.chassis import database
 from services.chassis.broker import Inlet, Publisher
-from services.chassis.codec import decode, encode, shape
+from services.chassis.codec import encode
 from services.chassis.definition import Service
-from services.chassis.envelope import Message
 from services.chassis.execute import execute, read_batch
-from services.chassis.feed import Page
-from services.chassis.follow import Follower, SourceAway
+from services.chassis.follow import Follower
 from services.chassis.jobs import Worker
 from services.chassis.lanes import FollowLoop, count_parked
+from services.chassis.pull import FEED_PAGE, Pull
 from services.chassis.reads import Answer, Reads
 from services.chassis.relay import Relay
 from services.chassis.settings import SettingMissing, Settings
@@ -28,7 +25,6 @@ from services.chassis.store import Changes, Jobs, PostgresStore
 from services.chassis.wake import RowBells, Wake
 
 log = structlog.get_logger()
-FEED_PAGE = 500
 
 
 def clock() -> datetime:
@@ -97,27 +93,3 @@ class Runtime:
         yield self.relay
         yield self.worker
         yield from self.lanes
-
-
-class Pull:
-    """Reads another service's feed."""
-
-    def __init__(self, base: str, secret: str) -> None:
-        self._url = f"{base}/events"
-        self._session = requests.Session()
-        self._session.trust_env = False
-        self._session.headers["Authorization"] = f"Bearer {secret}"
-
-    def __call__(self, after: int) -> Page:
-        try:
-            answer = self._session.get(self._url, params={"after": after, "limit": FEED_PAGE}, timeout=(2, 10))
-            answer.raise_for_status()
-        except requests.RequestException as error:
-            raise SourceAway(f"{urlsplit(self._url).netloc}: {type(error).__name__}") from None
-        page = decode(answer.content)
-        return Page(page["epoch"], page["head"], list(_messages(page["data"])))
-
-
-def _messages(data: Iterable[Any]) -> Iterator[Message]:
-    for one in data:
-        yield shape(one, Message)

@@ -177,6 +177,10 @@ class PostgresTurn:
             at, parked = cursor[0].fetchone() or (None, 0), frozenset(stream for (stream,) in cursor[1])
             self.cursor = Cursor(at[0], at[1], parked)
 
+    def texts(self, statement: Any, parameters: Sequence[Any]) -> list[str]:
+        """The first column of what a statement finds in this turn."""
+        return [row[0] for row in self._conn.execute(statement, parameters)]
+
     def load(self, loads: Sequence[_Load]) -> None:
         """Look rows up, in one round trip."""
         with self._conn.pipeline():

@@ -103,6 +103,20 @@ class World:
             row = self(view.kind, key)
             self._put((view.kind, key), view.fold(key, row, fact))
 
+    def mark(self) -> None:
+        """Begin to note changes."""
+        self._undo = {}
+
+    def changes(self) -> dict[tuple[type, str], Any]:
+        """What has changed since the mark, as it is now: (state, key) to row, None where it went."""
+        return {place: self._rows[place] for place in self._undo}
+
+    def override(self, kind: type, rows: Iterable[Any]) -> None:
+        """Put other rows in the place of all that are there of a state."""
+        for place in [place for place in self._rows if place[0] is kind]:
+            del self._rows[place]
+        self._rows.update({(kind, getattr(row, kind.KEY)): row for row in rows})  # type: ignore[attr-defined]
+
     def rows(self, kind: type) -> Iterator[Any]:
         """Every row of a state that is there."""
         return (row for (of, _), row in self._rows.items() if of is kind and row is not None)
