@@ -78,7 +78,7 @@ class Reads:
             return Answer(self._json(_HISTORY, {"stream": given.get("stream", "")}) or b"")
         given = dict(given)
         newer_than, wait = _waiting(given)
-        instant = _instant(given.pop("as_of", None))
+        instant = _instant(str(given.pop("as_of", "")))
         query, params = self._understand(name, given)
         if instant is not None:
             return self._past(query, params, instant)
@@ -149,7 +149,7 @@ class Reads:
         return row[0].encode() if row and row[0] is not None else None
 
 
-def _instant(text: str | None) -> datetime | None:
+def _instant(text: str) -> datetime | None:
     try:
         at = datetime.fromisoformat(text) if text else None
     except ValueError:

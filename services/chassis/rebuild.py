@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
@@ -64,7 +64,7 @@ def chosen(service: Service, names: Sequence[str]) -> list[View]:
 
 
 def rebuild(
-    service: Service, url: str, pulls: dict[str, Pull], names: Sequence[str] = (), progress: Progress = quiet
+    service: Service, url: str, pulls: Mapping[str, Pull], names: Sequence[str] = (), progress: Progress = quiet
 ) -> Rebuilt:
     """Fold the views from the first fact and swap them in. ``url`` is the owner's."""
     began, views = time.monotonic(), chosen(service, names)
@@ -83,7 +83,7 @@ def rebuild(
     return Rebuilt(_tables(views), facts + more, rows, time.monotonic() - began, locked)
 
 
-def back(service: Service, url: str, pulls: dict[str, Pull], names: Sequence[str] = ()) -> Rebuilt:
+def back(service: Service, url: str, pulls: Mapping[str, Pull], names: Sequence[str] = ()) -> Rebuilt:
     """Swap the retired tables in again, after taking in what has happened since they were retired."""
     began, views = time.monotonic(), chosen(service, names)
     with _connection(url) as conn:
@@ -106,7 +106,7 @@ def _connection(url: str) -> database.Connection:
     return conn
 
 
-def _refold(service: Service, views: Sequence[View], pulls: dict[str, Pull], progress: Progress) -> Refold:
+def _refold(service: Service, views: Sequence[View], pulls: Mapping[str, Pull], progress: Progress) -> Refold:
     """The chosen views, and all own ones beside them: the versions of streams live in their aggregates' rows."""
     own = [view.kind for view in service.views if view.source == OWN]
     return Refold(service, {*own, *(view.kind for view in views)}, pulls, progress)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -46,7 +46,7 @@ class Verdict:
     differences: list[Difference]
 
 
-def verify(service: Service, url: str, pulls: dict[str, Pull], progress: Progress = quiet) -> Verdict:
+def verify(service: Service, url: str, pulls: Mapping[str, Pull], progress: Progress = quiet) -> Verdict:
     """Compare every view of a service with the fold of its facts."""
     with database.connect(url) as conn:
         conn.execute("SET statement_timeout = 0")

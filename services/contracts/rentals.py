@@ -128,9 +128,10 @@ class ReleaseItem(Command):
 
 
 class Rental(Query):
-    """One rental as it stands."""
+    """One rental as it stands, or as it stood at the instant ``as_of``."""
 
     rental_id = ident()
+    as_of = fields.AwareDateTime(load_default=None)
 
 
 class Rentals(Page):
