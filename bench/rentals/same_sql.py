@@ -110,14 +110,12 @@ def script(statements: list[str], locked: bool) -> str:
         text = " ".join(statement.split())
         if text.startswith("SELECT pg_advisory_xact_lock") and not locked:
             continue
-        if text.startswith("SELECT coalesce(max(pos), 0) FROM event"):
-            lines.append("SELECT coalesce(max(pos), 0) AS base FROM event \\gset")
-            continue
-        lines.append(_LITERAL.sub(_filled, re.sub(r"append\(\d+, ", _APPEND[locked], text)) + ";")
+        text = _LITERAL.sub(_filled, re.sub(r"append\(\d+, ", _APPEND[locked], text))
+        lines.append(f"{text} \\gset" if " AS head" in text else f"{text};")
     return "\n".join(lines) + "\n"
 
 
-_APPEND = {True: "append(:base, ", False: "append_unlocked("}
+_APPEND = {True: "append(:head, ", False: "append_unlocked("}
 _LITERAL = re.compile(r"E?'(?:[^']|'')*'")
 _NUMBERS = "replace(replace({}, '@n', lpad(:n::text, 7, '0')), '@r', lpad(:r::text, 7, '0'))"
 

@@ -21,7 +21,8 @@ SHOWN = 200
 def letters(url: str, service: str) -> list[dict[str, Any]]:
     """Up to 200 dead letters, oldest first; they stay where they are."""
     lane = Lane(url, f"{service}.dead")
-    channel, found = lane.open(), []
+    channel = lane.open()
+    found: list[dict[str, Any]] = []
     try:
         while len(found) < SHOWN and (message := channel.basic_get(f"{service}.dead")):
             headers = dict(message.properties.get("application_headers") or {})

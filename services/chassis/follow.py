@@ -18,13 +18,12 @@ from uuid import UUID, uuid5
 import structlog
 
 from services.chassis import crash, database, metrics
-from services.chassis.codec import encode
 from services.chassis.definition import Service
 from services.chassis.envelope import Message
 from services.chassis.execute import Clock, Meant, decide_one, wanted
 from services.chassis.feed import Page
 from services.chassis.kernel import Heard
-from services.chassis.store import Changes, Store, Turn
+from services.chassis.store import Changes, Parked, Store, Turn
 
 log = structlog.get_logger()
 Pull = Callable[[int], Page]
@@ -186,8 +185,8 @@ class Follower:
             return at
 
 
-def _parked(message: Message, error: str) -> tuple[str, int, str, bytes, str]:
-    return (message.source, message.pos, message.stream, encode(message), error)
+def _parked(message: Message, error: str) -> Parked:
+    return Parked(message.source, message.pos, message.stream, message, error)
 
 
 def patiently(attempt: Callable[[], Any], transient: tuple[type[Exception], ...], going_on: Callable[[], bool]) -> Any:

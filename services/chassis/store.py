@@ -6,44 +6,22 @@ seen before and looks up rows, and ends with a single round trip that writes eve
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from functools import cache
 from typing import Any, Protocol
 from uuid import UUID
 
 from psycopg.rows import dict_row
 
-from services.chassis import database
-from services.chassis.codec import encode
-from services.chassis.definition import Service, View
-from services.chassis.kernel import Need, Via
+from services.chassis import database, statements
+from services.chassis.codec import decode
+from services.chassis.definition import Service
+from services.chassis.kernel import Need
 from services.chassis.world import World, Writes
 
 _LOCK = database.text("SELECT pg_advisory_xact_lock(log_key())")
-_SEEN = database.text("SELECT id, fingerprint, outcome::text FROM outcome WHERE id = ANY(%s)")
-_HEAD = database.text("SELECT coalesce(max(pos), 0) FROM event")
-_APPEND = database.text("SELECT append(%s, %s::jsonb)")
-_OUTCOMES = database.text(
-    "INSERT INTO outcome (id, fingerprint, outcome) SELECT * FROM unnest(%s::uuid[], %s::text[], %s::json[])"
-)
-_JOBS = database.text(
-    "INSERT INTO job (id, kind, due, data, meta) SELECT id, kind, due, data, meta FROM jsonb_to_recordset(%s::jsonb)"
-    " AS j (id uuid, kind text, due timestamptz, data jsonb, meta jsonb) ON CONFLICT (id) DO NOTHING"
-)
-_JOB_DONE = database.text("UPDATE job SET done_at = now(), leased_until = NULL, error = NULL WHERE id = %s")
-_CURSOR = database.text("SELECT epoch::text, pos FROM followed WHERE source = %s")
-_PARKED_STREAMS = database.text("SELECT DISTINCT stream FROM parked WHERE source = %s")
-_MOVE = database.text(
-    "INSERT INTO followed (source, epoch, pos) VALUES (%s, %s, %s)"
-    " ON CONFLICT (source) DO UPDATE SET epoch = excluded.epoch, pos = excluded.pos"
-)
-_PARK = database.text(
-    "INSERT INTO parked (source, pos, stream, message, error) VALUES (%s, %s, %s, %s, %s) ON CONFLICT DO NOTHING"
-)
-_UNPARK = database.text("DELETE FROM parked WHERE source = %s AND pos = %s")
 
 
 @dataclass(frozen=True)
@@ -60,6 +38,17 @@ class Stored:
     at: datetime
 
 
+@dataclass(frozen=True)
+class Parked:
+    """A heard fact that could not be taken in, or that waits behind one of its stream."""
+
+    source: str
+    pos: int
+    stream: str
+    message: Any
+    error: str
+
+
 @dataclass
 class Changes:
     """All that one turn writes. ``base`` is the head of the log that the turn saw."""
@@ -71,7 +60,7 @@ class Changes:
     jobs: list[tuple[UUID, str, datetime, Mapping[str, Any], Mapping[str, Any]]] = field(default_factory=list)
     done: UUID | None = None
     cursor: tuple[str, str, int] | None = None
-    parked: list[tuple[str, int, str, bytes, str]] = field(default_factory=list)
+    parked: list[Parked] = field(default_factory=list)
     unparked: list[tuple[str, int]] = field(default_factory=list)
 
 
@@ -127,26 +116,27 @@ class PostgresStore:
             try:
                 turn.open(ids, needs, source)
                 yield turn
-            except database.AWAY:
+            except BaseException:
+                # Not a rollback: after an error in a pipeline the driver may think that statements are prepared which
+                # the server never saw.
                 conn.close()
                 raise
-            finally:
-                if not turn.committed and not conn.closed:
-                    conn.execute("ROLLBACK")
             if turn.committed:
                 self._committed(turn.committed)
+            else:
+                conn.execute("ROLLBACK")
 
     @contextmanager
     def look(self, needs: Sequence[Need]) -> Iterator[World]:
         """Rows as they stand, without the lock: for reading, never for deciding."""
         with self.pool.connection() as conn:
             reading = PostgresTurn(self.service, conn)
-            reading.load([*_loads(needs)])
+            reading.load(needs)
             yield reading.world
 
 
 class PostgresTurn:
-    """A turn on one connection, in two pipelines: everything read at once, everything written at once."""
+    """A turn on one connection: everything is read in one round trip and written in another."""
 
     def __init__(self, service: Service, conn: database.Connection) -> None:
         self._service = service
@@ -158,152 +148,50 @@ class PostgresTurn:
         self.cursor: Cursor | None = None
 
     def open(self, ids: Sequence[UUID], needs: Sequence[Need], source: str | None) -> None:
-        """Begin, lock, and read, in one round trip. Statements after the lock see what was committed before it."""
-        loads = [*_loads(needs)]
+        """Begin, lock, and read, in one round trip. What is read after the lock is what was committed before it."""
+        wanted = statements.loads(needs)
+        text, values = statements.reading(wanted, ids, source)
         with self._conn.pipeline():
-            run = self._conn.execute
-            run("BEGIN")
-            run(_LOCK)
-            seen = run(_SEEN, (list(ids),)) if ids else None
-            head = run(_HEAD)
-            cursor = (run(_CURSOR, (source,)), run(_PARKED_STREAMS, (source,))) if source else None
-            found = [(load, run(*load.statement(self._service))) for load in loads]
-        self.head = head.fetchone()[0]  # type: ignore[index]
+            self._conn.execute("BEGIN")
+            self._conn.execute(_LOCK)
+            found = self._conn.execute(database.text(text), values)
+        head, seen, at, parked, *rows = found.fetchone()  # type: ignore[misc]
+        self.head = head
         if seen:
-            self.seen = {id: (fingerprint, outcome.encode()) for id, fingerprint, outcome in seen}
-        for load, rows in found:
-            self.world.place(load.kind, load.keys, self._read(load.kind, rows.fetchone()))
-        if cursor:
-            at, parked = cursor[0].fetchone() or (None, 0), frozenset(stream for (stream,) in cursor[1])
-            self.cursor = Cursor(at[0], at[1], parked)
+            self.seen = {UUID(id): (known, outcome.encode()) for id, (known, outcome) in decode(seen).items()}
+        if source:
+            epoch, pos = decode(at) if at else (None, 0)
+            self.cursor = Cursor(epoch, pos, frozenset(decode(parked) if parked else ()))
+        self._place(wanted, rows)
 
     def texts(self, statement: Any, parameters: Sequence[Any]) -> list[str]:
         """The first column of what a statement finds in this turn."""
         return [row[0] for row in self._conn.execute(statement, parameters)]
 
-    def load(self, loads: Sequence[_Load]) -> None:
+    def load(self, needs: Sequence[Need]) -> None:
         """Look rows up, in one round trip."""
-        with self._conn.pipeline():
-            found = [(load, self._conn.execute(*load.statement(self._service))) for load in loads]
-        for load, rows in found:
-            self.world.place(load.kind, load.keys, self._read(load.kind, rows.fetchone()))
+        wanted = statements.loads(needs)
+        if wanted:
+            text, values = statements.looking(wanted)
+            self._place(wanted, self._conn.execute(database.text(text), values).fetchone() or ())
 
-    def _read(self, kind: type, row: Any) -> list[Any]:
-        return self._service.view_of[kind].reader.rows(row[0])
+    def _place(self, wanted: Sequence[statements.Load], rows: Sequence[str]) -> None:
+        for load, text in zip(wanted, rows, strict=True):
+            self.world.place(load.kind, load.keys, self._service.view_of[load.kind].reader.rows(text))
 
     def _fetch(self, kind: type, keys: Sequence[str]) -> list[Any]:
-        return self._read(kind, self._conn.execute(*_Load(kind, list(keys)).statement(self._service)).fetchone())
+        text, values = statements.looking([statements.Load(kind, list(keys))])
+        row = self._conn.execute(database.text(text), values).fetchone()
+        return self._service.view_of[kind].reader.rows(row[0] if row else "[]")
 
     def commit(self, changes: Changes) -> None:
         """Append, write, enqueue, commit, in one round trip."""
+        written = statements.writing(self._service, changes)
         with self._conn.pipeline():
-            run = self._conn.execute
-            if changes.events:
-                run(_APPEND, (changes.base, encode(changes.events).decode()))
-            for statement, parameter in _write_statements(self._service, changes.writes):
-                run(statement, (parameter,))
-            if changes.outcomes:
-                ids, prints, outcomes = zip(*changes.outcomes, strict=True)
-                run(_OUTCOMES, (list(ids), list(prints), [o.decode() for o in outcomes]))
-            if changes.jobs:
-                run(_JOBS, (_jobs_json(changes.jobs),))
-            if changes.done:
-                run(_JOB_DONE, (changes.done,))
-            if changes.cursor:
-                run(_MOVE, changes.cursor)
-            for source, pos, stream, message, error in changes.parked:
-                run(_PARK, (source, pos, stream, message.decode(), error))
-            for place in changes.unparked:
-                run(_UNPARK, place)
-            run("COMMIT")
+            if written:
+                self._conn.execute(database.text(written[0]), written[1])
+            self._conn.execute("COMMIT")
         self.committed = changes
-
-
-@dataclass
-class _Load:
-    """One look-up: the rows of a state by key, or by a field of another state's rows."""
-
-    kind: type
-    keys: list[str] = field(default_factory=list)
-    via: tuple[type, str] | None = None
-    via_keys: list[str] = field(default_factory=list)
-
-    def statement(self, service: Service) -> tuple[Any, tuple[Any, ...]]:
-        if self.via:
-            return _select_via(self.kind, *self.via), (self.via_keys,)
-        return _select(self.kind), (self.keys,)
-
-
-def _loads(needs: Iterable[Need]) -> Iterable[_Load]:
-    by_kind: dict[Any, _Load] = {}
-    for kind, key in needs:
-        if isinstance(key, Via):
-            load = by_kind.setdefault((kind, key.of, key.field), _Load(kind, via=(key.of, key.field)))
-            load.via_keys.append(key.key)
-        else:
-            by_kind.setdefault(kind, _Load(kind)).keys.append(key)
-    return by_kind.values()
-
-
-@cache
-def _select(kind: Any) -> Any:
-    return database.text(
-        f"SELECT coalesce(json_agg(v), '[]')::text FROM (SELECT * FROM {kind.VIEW} WHERE {kind.KEY} = ANY(%s)) v"
-    )
-
-
-@cache
-def _select_via(kind: Any, of: Any, name: str) -> Any:
-    return database.text(
-        f"SELECT coalesce(json_agg(v), '[]')::text FROM (SELECT * FROM {kind.VIEW} WHERE {kind.KEY} IN"
-        f" (SELECT {name} FROM {of.VIEW} WHERE {of.KEY} = ANY(%s))) v"
-    )
-
-
-def _write_statements(service: Service, writes: Writes) -> Iterator[tuple[Any, Any]]:
-    for kind, keys in writes.deletes.items():
-        yield _delete(kind), keys
-    for kind, rows in writes.updates.items():
-        yield _update(service.view_of[kind]), encode(rows).decode()
-    for kind, rows in writes.inserts.items():
-        yield _insert(service.view_of[kind]), encode(rows).decode()
-
-
-@cache
-def _delete(kind: Any) -> Any:
-    return database.text(f"DELETE FROM {kind.VIEW} WHERE {kind.KEY} = ANY(%s)")
-
-
-_statements: dict[tuple[str, type], Any] = {}
-
-
-def _insert(view: View) -> Any:
-    """A plain insert, so that the table's constraints are the last guard: a second row of the same key is an error."""
-    place = ("insert", view.kind)
-    if place not in _statements:
-        table: str = view.kind.VIEW  # type: ignore[attr-defined]
-        names = ", ".join(view.columns)
-        _statements[place] = database.text(
-            f"INSERT INTO {table} ({names}) SELECT {names} FROM jsonb_populate_recordset(NULL::{table}, %s::jsonb)"
-        )
-    return _statements[place]
-
-
-def _update(view: View) -> Any:
-    place = ("update", view.kind)
-    if place not in _statements:
-        table, key = view.kind.VIEW, view.kind.KEY  # type: ignore[attr-defined]
-        sets = ", ".join(f"{name} = n.{name}" for name in view.columns if name != key)
-        _statements[place] = database.text(
-            f"UPDATE {table} o SET {sets} FROM jsonb_populate_recordset(NULL::{table}, %s::jsonb) n"
-            f" WHERE o.{key} = n.{key}"
-        )
-    return _statements[place]
-
-
-def _jobs_json(jobs: Sequence[tuple[UUID, str, datetime, Mapping[str, Any], Mapping[str, Any]]]) -> str:
-    rows = [{"id": i, "kind": kind, "due": due, "data": data, "meta": meta} for i, kind, due, data, meta in jobs]
-    return encode(rows).decode()
 
 
 class Jobs:
