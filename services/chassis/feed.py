@@ -46,9 +46,10 @@ class Feed:
             return Page(epoch, head, [])
         before = conn.execute(_BEFORE, (after, self._types)).fetchone()
         rows = conn.execute(_PAGE, (after, self._types, limit))
-        return Page(epoch, head, list(self._messages(epoch, before[0] if before else 0, rows)))
+        return Page(epoch, head, list(self.messages(epoch, before[0] if before else 0, rows)))
 
-    def _messages(self, epoch: str, previous: int, rows: Any) -> Iterator[Message]:
+    def messages(self, epoch: str, previous: int, rows: Any) -> Iterator[Message]:
+        """Stored facts as messages, chained; a row is (pos, id, type, schema, stream, version, at, data, meta)."""
         for pos, id, type, schema, stream, version, at, data, meta in rows:
             said, contract = decode(meta), self._service.published[type]
             yield Message(

@@ -67,6 +67,13 @@ class ReinstateResident(Command):
     resident_id = ident()
 
 
+class EndSuspension(Command):
+    """The last day ``until`` of a suspension is over."""
+
+    resident_id = ident()
+    until = fields.Date(required=True)
+
+
 class StartRental(Command):
     """Lend units to a resident: they are held, the fee is quoted, and the payment is asked for."""
 
@@ -222,7 +229,7 @@ class ResidentSuspended(Published):
 
 
 class ResidentReinstated(Published):
-    """A suspension was ended early."""
+    """A suspension is over, by its time or early."""
 
     type_name = "resident.reinstated"
     centre = ident()
