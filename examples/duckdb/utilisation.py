@@ -26,7 +26,8 @@ WITH item AS (
     SELECT data->>'category' AS category, data->>'barcode' AS barcode, happened AS since
     FROM event WHERE type = 'item.registered'
 ), gone AS (
-    SELECT data->>'barcode' AS barcode, min(happened) AS until FROM event WHERE type IN ('item.retired', 'item.lost') GROUP BY 1
+    SELECT data->>'barcode' AS barcode, min(happened) AS until
+    FROM event WHERE type IN ('item.retired', 'item.lost') GROUP BY 1
 ), lent AS (
     SELECT data->>'rental_id' AS rental, unnest(from_json(data->'items', {ITEMS})).barcode AS barcode, happened
     FROM event WHERE type = 'rental.started'
