@@ -63,16 +63,19 @@ class Counts:
 
 
 def read(counts: Counts, queue: str, start: int | str, once: bool) -> None:
-    """Read the stream from an offset on."""
+    """Read the stream from an offset on: from the event read last, which is there unless the stream is another."""
     connection = pika.BlockingConnection(pika.URLParameters(os.environ["NANUM_AMQP_URL"]))
     channel = connection.channel()
     channel.basic_qos(prefetch_count=200)  # a stream demands it, and acknowledgements
-    arguments = {"x-stream-offset": start}
+    arguments, met = {"x-stream-offset": start}, False
     try:
         for method, properties, body in channel.consume(queue, arguments=arguments, inactivity_timeout=3):
+            if method is None and not met and start != "first":
+                raise Hole("the event read last is not where it was")
             if method is None and once:
                 return
             if method is not None:
+                met = True
                 if counts.take(properties.headers, body):
                     print(properties.headers["cloudEvents_sequence"], properties.headers["cloudEvents_type"])
                 channel.basic_ack(method.delivery_tag)
@@ -88,12 +91,12 @@ def main() -> None:
     given = options.parse_args()
     counts = Counts(given.file)
     try:
-        read(counts, given.queue, "first" if counts.at is None else counts.at, given.once)
-    except Hole:  # the broker lost the stream and it was filled again: offsets are new, positions are not
         try:
+            read(counts, given.queue, "first" if counts.at is None else counts.at, given.once)
+        except Hole:  # the broker lost the stream and it was filled again: offsets are new, positions are not
             read(counts, given.queue, "first", given.once)
-        except Hole as hole:
-            sys.exit(f"{hole}: read them from the feed, GET /v1/events/rentals?after={counts.pos}")
+    except Hole as hole:
+        sys.exit(f"{hole}: read them from the feed, GET /v1/events/rentals?after={counts.pos}")
     for category, times in counts.db.execute("SELECT category, times FROM lent ORDER BY times DESC, category"):
         print(f"{category:6} lent {times} times")
 
