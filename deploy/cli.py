@@ -15,6 +15,7 @@ from rich.table import Table
 from deploy.local import Installation, InstallationError, doctor, programs, status
 from deploy.local.installation import Progress
 from deploy.local.processes import ROOT, SERVICES
+from deploy.local.subscriptions import KINDS, Subscription
 from deploy.local.tokens import ROLES
 
 Result = TypeVar("Result")
@@ -110,6 +111,60 @@ def logs(installation: Installation, process: str | None, follow: bool, lines: i
 def token(installation: Installation, role: str, subject: str | None) -> None:
     """Print a bearer token, good for 12 hours."""
     click.echo(installed(installation).token(role, subject))
+
+
+@cli.command()
+@click.argument("name", required=False)
+@click.option(
+    "--service", "services", multiple=True, type=click.Choice(SERVICES), help="Only this one; repeat for more."
+)
+@click.option("--kind", type=click.Choice(KINDS), default="stream", show_default=True)
+@click.option("--list", "listed", is_flag=True, help="Show who subscribed.")
+@click.option("--renew", metavar="NAME", help="Give NAME a new password.")
+@click.option("--remove", metavar="NAME", help="End the subscription NAME.")
+@click.pass_obj
+def subscribe(
+    installation: Installation,
+    name: str | None,
+    services: tuple[str, ...],
+    kind: str,
+    listed: bool,
+    renew: str | None,
+    remove: str | None,
+) -> None:
+    """Let the analyst NAME read the events, under pseudonyms of their own: docs/analytics.md."""
+    if sum(map(bool, (name, listed, renew, remove))) != 1:
+        raise click.UsageError("Give a NAME, or one of --list, --renew NAME, --remove NAME.")
+    if listed:
+        for each in installed(installation).subscriptions:
+            out.print(f"{each.name}  {each.kind}  {' '.join(each.services)}")
+    elif remove:
+        watched("Ending the subscription", lambda _progress: installed(installation).unsubscribe(remove))
+        out.print(f"{remove} is subscribed no more: the user and the queues are deleted. Tokens expire by themselves.")
+    elif renew:
+        told(installation, *watched("Renewing", lambda _progress: installed(installation).renew(renew)))
+    else:
+        made = watched(
+            "Subscribing", lambda _progress: installed(installation).subscribe(str(name), kind, services or SERVICES)
+        )
+        told(installation, *made)
+
+
+def told(installation: Installation, subscription: Subscription, password: str) -> None:
+    """All that the analyst has to know; the password can't be shown again."""
+    offset = '  (with the consumer argument x-stream-offset: "first")' if subscription.kind == "stream" else ""
+    queues = "\n".join(f"  {subscription.shelf(service).name}" for service in subscription.services)
+    out.print(f"""
+[bold]{subscription.name} may read[/]
+{queues}{offset}
+
+  NANUM_AMQP_URL={installation.rabbitmq.analyst_url(subscription, password)}
+  NANUM_URL={installation.url}
+  NANUM_TOKEN={installation.token("analyst", subscription.name)}
+
+The password is shown this once. The token is for GET /v1/events/SERVICE, and good for 12 hours;
+`./nanum token analyst --subject {subscription.name}` makes another. How to read: docs/analytics.md, examples/.
+""")
 
 
 @cli.command()

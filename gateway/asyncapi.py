@@ -23,8 +23,8 @@ ABOUT = """The events of a public items sharing centre: every published fact, fr
 Messages are CloudEvents 1.0 in binary mode: the envelope is in the AMQP headers, the body is the data alone. Each event
 of a service has a position (`sequence`) and names the position of the one published before it (`previous`). The same
 one may come twice: ignore a position that is not above the last. One may be missing: then `previous` is above the last,
-and the HTTP feed `GET /v1/events/{service}?after=` of the gateway, which is the authority, fills the hole. Another `epoch`
-means another log: begin anew. Fields may be added to an event; any other change raises the number at the end of
+and the HTTP feed `GET /v1/events/{service}?after=` of the gateway, which is the authority, fills the hole. Another
+`epoch` means another log: begin anew. Fields may be added to an event; any other change raises the number at the end of
 `dataschema`.
 
 Analysts read channels of their own, in which pseudonyms stand in the place of the residents' ids.

@@ -18,6 +18,7 @@ from deploy.local.problems import InstallationError, NotReady
 from deploy.local.processes import CENTRE, SERVERS, SERVICES, Process
 from deploy.local.rabbitmq import RabbitMQ
 from deploy.local.secrets import Secrets, write_private
+from deploy.local.subscriptions import Subscription, Subscriptions
 from deploy.local.supervisor import Supervisor
 
 PATIENCE = 90.0  # seconds until a process has to be ready
@@ -51,6 +52,7 @@ class Installation:
         self.secrets = Secrets(self.home / "secrets")
         self.ports = Ports(self.home / "ports.json", processes.PORTS, {} if profile == "test" else None)
         self._given = {server: self._given_url(environ, server) for server in GIVEN}
+        self.subscriptions = Subscriptions(self.home / "subscriptions.json")
         self.supervisor = Supervisor(self.home)
         self._applied = self.home / "applied"
 
@@ -191,6 +193,29 @@ class Installation:
             self.broker_wipe()
         self.up(progress=progress)
 
+    def subscribe(self, name: str, kind: str, services: Collection[str]) -> tuple[Subscription, str]:
+        """Let an analyst read the services' events at the broker. Returns the subscription and the user's password."""
+        self.subscriptions.check_new(name, kind)
+        unknown = set(services) - set(SERVICES)
+        if unknown or not services:
+            raise InstallationError(f"There is no service {min(unknown, default='')!r}: use {', '.join(SERVICES)}.")
+        return self._enter(name, kind, services)
+
+    def renew(self, name: str) -> tuple[Subscription, str]:
+        """Give a subscription a new password; the old one is good no more."""
+        known = self.subscriptions.named(name)
+        return self._enter(name, known.kind, known.services)
+
+    def unsubscribe(self, name: str) -> None:
+        """End a subscription: the user and the queues are deleted."""
+        known = self.subscriptions.named(name)
+        self._own_broker()
+        self._need_supervisor()
+        self.subscriptions.remove(name)
+        self._refill()
+        self.rabbitmq.learn()
+        self.rabbitmq.forget(known)
+
     def wait_ready(self, names: Collection[str], progress: Progress = silent, patience: float = PATIENCE) -> None:
         """Wait until the processes answer; raises InstallationError with the reason and the end of the log."""
         waiting = {process.name: process for process in self.processes if process.name in names}
@@ -233,6 +258,21 @@ class Installation:
             self.rabbitmq.prepare(self.profile)
         self.supervisor.apply(self.processes, attached=self.profile == "test")
         return wanted
+
+    def _enter(self, name: str, kind: str, services: Collection[str]) -> tuple[Subscription, str]:
+        self._own_broker()
+        self._need_supervisor()
+        entered = self.subscriptions.add(name, kind, services)
+        self.rabbitmq.learn()
+        self._refill()
+        return entered
+
+    def _refill(self) -> None:
+        """Have the analysts' queues filled as the subscriptions say now."""
+        self.ports.settle(running=self._alive() | {"rabbitmq-nodes"})
+        self.supervisor.apply(self.processes, attached=self.profile == "test")
+        if any(process.name == "analytics" for process in self.processes):
+            self.start("analytics")
 
     def _start_in_order(self, wanted: list[Process], progress: Progress) -> None:
         """Servers, databases, schemas, programs, seed: each stands on the one before."""

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 SERVICES = ("inventory", "rentals", "billing", "notifications")
 SERVERS = ("postgres", "epmd", "rabbitmq")
-PORTS = ("gateway", *SERVICES, "terminal", "mailbox", "postgres", "rabbitmq", "epmd", "rabbitmq-nodes")
+PORTS = ("gateway", *SERVICES, "analytics", "terminal", "mailbox", "postgres", "rabbitmq", "epmd", "rabbitmq-nodes")
 CENTRE = "gwangju-namgu"
 MAIL_FROM = "Nanum <desk@nanum.localhost>"
 
@@ -35,7 +35,13 @@ class Process:
 
 def table(installation: "Installation") -> list[Process]:
     """The processes of an installation, in the order in which they start."""
-    return [*_servers(installation), *_helpers(installation), *_services(installation), _gateway(installation)]
+    return [
+        *_servers(installation),
+        *_helpers(installation),
+        *_services(installation),
+        _gateway(installation),
+        *_analytics(installation),
+    ]
 
 
 def with_needs(processes: list[Process], only: Collection[str]) -> list[Process]:
@@ -146,6 +152,30 @@ def _gateway(installation: "Installation") -> Process:
         },
         needs=frozenset(SERVICES) | _needs(installation, "postgres", "epmd", "rabbitmq"),
     )
+
+
+def _analytics(installation: "Installation") -> list[Process]:
+    """Fills the queues of those who subscribed, if anybody did."""
+    subscriptions = " ".join(f"{s.name}:{s.kind}:{','.join(s.services)}" for s in installation.subscriptions)
+    if not subscriptions:
+        return []
+    return [
+        Process(
+            "analytics",
+            installation.ports["analytics"],
+            python("deploy.analytics"),
+            _answers(installation, "analytics", "metrics"),
+            env={
+                "NANUM_LISTEN": f"127.0.0.1:{installation.ports['analytics']}",
+                "NANUM_SUBSCRIPTIONS": subscriptions,
+                "NANUM_GATEWAY_URL": installation.url,
+                "NANUM_AMQP_URL": installation.amqp_url("analytics"),
+                "NANUM_TOKEN_SECRET_FILE": str(installation.secrets.path("token")),
+                "NANUM_CENTRE": CENTRE,
+            },
+            needs=frozenset({"gateway"}),
+        )
+    ]
 
 
 def shared_env(installation: "Installation", process: str) -> dict[str, str]:

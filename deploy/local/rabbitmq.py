@@ -4,11 +4,11 @@ The node loads users, permissions and exchanges from a file at every boot: a nod
 comes back complete.
 """
 
-import base64
-import hashlib
 import json
 import os
 import shutil
+import subprocess
+from collections import defaultdict
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -17,9 +17,12 @@ import amqp
 from deploy.local import readiness
 from deploy.local.problems import InstallationError
 from deploy.local.secrets import Secrets, write_private
+from deploy.local.subscriptions import Subscription, Subscriptions, hash_password, kept, user
+from services.chassis.broker import exchange_of, stream_of
 
 VHOST = "nanum"
 ADMIN = "admin"
+ANALYTICS = "analytics"  # fills the queues of those who subscribed
 NODE = "nanum@localhost"
 
 SETTINGS = """\
@@ -38,7 +41,7 @@ raft.wal_max_size_bytes = {wal}
 
 
 class RabbitMQ:
-    """The broker, whoever runs it, with one vhost, one user and one topic exchange per service."""
+    """The broker, whoever runs it: one vhost; a user, a topic exchange and a stream per service; who subscribed."""
 
     def __init__(
         self, home: Path, secrets: Secrets, ports: dict[str, int], services: tuple[str, ...], given_url: str | None
@@ -47,15 +50,21 @@ class RabbitMQ:
         self._secrets = secrets
         self._ports = ports
         self._services = services
+        self._subscriptions = Subscriptions(home.resolve() / "subscriptions.json")
         self.given_url = given_url
 
     def url(self, user: str) -> str:
         """AMQP URL of a service's user or of `admin`; on a given broker all of them are the URL's user."""
         if self.given_url:
             return self.given_url
-        if user not in (*self._services, ADMIN):
-            raise InstallationError(f"There is no broker user {user!r}: use {ADMIN}, {', '.join(self._services)}.")
+        users = (ADMIN, ANALYTICS, *self._services)
+        if user not in users:
+            raise InstallationError(f"There is no broker user {user!r}: use {', '.join(users)}.")
         return f"amqp://{user}:{self._password(user)}@127.0.0.1:{self._ports['rabbitmq']}/{VHOST}"
+
+    def analyst_url(self, subscription: Subscription, password: str) -> str:
+        """AMQP URL of an analyst's user."""
+        return f"amqp://{subscription.user}:{password}@127.0.0.1:{self._ports['rabbitmq']}/{VHOST}"
 
     def check(self, user: str = ADMIN) -> None:
         """The broker lets the user in and has every exchange that the user may read."""
@@ -116,40 +125,58 @@ class RabbitMQ:
         if write_private(own / ".erlang.cookie", self._secrets.value("erlang-cookie")):
             (own / ".erlang.cookie").chmod(0o400)
 
-    def definitions(self) -> dict[str, object]:
-        """Users, vhost, permissions and exchanges, as the node imports them."""
-        rules = {ADMIN: (".*", ".*", ".*")}
+    def definitions(self) -> dict[str, list[dict[str, object]]]:
+        """Users, vhost, permissions, exchanges and queues, as the node imports them."""
+        sections: dict[str, list[dict[str, object]]] = defaultdict(list, vhosts=[{"name": VHOST}])
+        for name, (configure, write, read) in self._rights().items():
+            # The salt is fixed per user, so that the definitions change only with the password.
+            hashed = hash_password(self._password(name), salt=name.encode()[:4].ljust(4))
+            sections["users"].append(user(name, hashed, tags="administrator" if name == ADMIN else ""))
+            rights = {"configure": configure, "write": write, "read": read}
+            sections["permissions"].append({"user": name, "vhost": VHOST, **rights})
+        shelves = [entry for service in self._services for entry in kept(service, stream_of(service), VHOST)]
+        subscribed = [entry for each in self._subscriptions for entry in each.definitions(VHOST)]
+        for section, entry in [*shelves, *subscribed]:
+            sections[section].append(entry)
+        return dict(sections)
+
+    def _rights(self) -> dict[str, tuple[str, str, str]]:
+        """What each of our users may configure, write and read."""
+        rights = {ADMIN: (".*", ".*", ".*")}
         for service in self._services:
             own = rf"^{service}\..*$"
-            rules[service] = (own, own, rf"^({service}\..*|[a-z]+\.events)$")
-        return {
-            "vhosts": [{"name": VHOST}],
-            "users": [
-                {
-                    "name": user,
-                    "password_hash": hash_password(self._password(user), salt=user.encode()[:4].ljust(4)),
-                    "hashing_algorithm": "rabbit_password_hashing_sha256",
-                    "tags": "administrator" if user == ADMIN else "",
-                }
-                for user in rules
-            ],
-            "permissions": [
-                {"user": user, "vhost": VHOST, "configure": configure, "write": write, "read": read}
-                for user, (configure, write, read) in rules.items()
-            ],
-            "exchanges": [
-                {
-                    "name": f"{service}.events",
-                    "vhost": VHOST,
-                    "type": "topic",
-                    "durable": True,
-                    "auto_delete": False,
-                    "internal": False,
-                    "arguments": {},
-                }
-                for service in self._services
-            ],
-        }
+            rights[service] = (own, own, rf"^({service}\..*|[a-z]+\.events)$")
+        own = rf"^{ANALYTICS}\..*$"
+        rights[ANALYTICS] = (own, own, rf"^({ANALYTICS}\..*|[a-z]+\.stream)$")
+        return rights
+
+    def learn(self) -> None:
+        """Have the running node import the definitions as they are now."""
+        file = self._directory / "definitions.json"
+        write_private(file, json.dumps(self.definitions(), indent=1) + "\n")
+        self._control("import_definitions", str(file))
+
+    def forget(self, subscription: Subscription) -> None:
+        """Have the running node delete an analyst's user, which ends the user's connections, and what was kept."""
+        self._control("delete_user", subscription.user)
+        address = address_of(self.url(ADMIN))
+        with amqp.Connection(
+            address["host"], address["user"], address["password"], virtual_host=address["vhost"]
+        ) as connection:
+            channel = connection.channel()
+            for service in subscription.services:
+                source = subscription.source(service)
+                channel.queue_delete(subscription.shelf(service).name)
+                channel.queue_delete(f"{source}.last")
+                channel.exchange_delete(exchange_of(source))
+
+    def _control(self, *command: str) -> None:
+        env = {**os.environ, **self.env}
+        done = subprocess.run(
+            [find_programs() / "rabbitmqctl", "-n", NODE, *command], env=env, capture_output=True, text=True, timeout=60
+        )
+        if done.returncode:
+            raise InstallationError(f"The broker refused to {command[0]}: {(done.stderr or done.stdout).strip()}")
 
     def wipe(self) -> None:
         """Delete all data of the (stopped) node: queues, messages, users."""
@@ -165,11 +192,6 @@ class RabbitMQ:
         ) as connection:
             for service in self._services:
                 connection.channel().exchange_declare(f"{service}.events", "topic", durable=True, auto_delete=False)
-
-
-def hash_password(password: str, salt: bytes) -> str:
-    """RabbitMQ's salted SHA-256. The salt is fixed per user, so that the definitions change only with the password."""
-    return base64.b64encode(salt + hashlib.sha256(salt + password.encode()).digest()).decode()
 
 
 def find_programs() -> Path:

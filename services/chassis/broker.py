@@ -7,7 +7,8 @@ answer one.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import structlog
@@ -33,6 +34,30 @@ def exchange_of(service: str) -> str:
 def queue_of(consumer: str, source: str) -> str:
     """The queue in which a consumer's messages from a source wait."""
     return f"{consumer}.from.{source}"
+
+
+@dataclass(frozen=True)
+class Shelf:
+    """A queue that is declared with a publisher's exchange and gets everything from it, for readers to come."""
+
+    name: str
+    arguments: Mapping[str, Any]
+
+
+def stream_of(service: str) -> Shelf:
+    """What a service published in the last 30 days, at most 1 GiB, to be read again from any offset by any number.
+
+    A stream drops whole segments, so these are small.
+    """
+    return Shelf(
+        f"{service}.stream",
+        {
+            "x-queue-type": "stream",
+            "x-max-age": "30D",
+            "x-max-length-bytes": 1024**3,
+            "x-stream-max-segment-size-bytes": 16 * 1024**2,
+        },
+    )
 
 
 class Lane:
@@ -101,11 +126,15 @@ class Lane:
 
 
 class Publisher:
-    """Publishes one service's messages, each persistent and confirmed; hundreds of confirms are in flight at a time."""
+    """Publishes one service's messages, each persistent and confirmed; hundreds of confirms are in flight at a time.
 
-    def __init__(self, url: str, service: str) -> None:
+    Its shelf is the stream of the service, unless another is given.
+    """
+
+    def __init__(self, url: str, service: str, shelf: Shelf | None = None) -> None:
         self._lane = Lane(url, f"{service}.relay")
         self._exchange = exchange_of(service)
+        self._shelf = shelf or stream_of(service)
         self._waiting: set[int] = set()
         self._refused = 0
 
@@ -118,6 +147,9 @@ class Publisher:
         self._sent = 0
         try:
             channel.exchange_declare(self._exchange, "topic", durable=True, auto_delete=False)
+            shelf = dict(self._shelf.arguments)
+            channel.queue_declare(self._shelf.name, durable=True, auto_delete=False, arguments=shelf)
+            channel.queue_bind(self._shelf.name, self._exchange, "#")
             channel.confirm_select()
         except Exception as error:
             self._lane.drop()
@@ -170,7 +202,7 @@ class Publisher:
         self._confirmed(tag, multiple)
 
     def _returned(self, *returned: Any) -> None:
-        # Nobody's queue is bound yet. A new consumer reads the feed from the start, so nothing is lost.
+        # No queue is bound: somebody deleted them. A consumer reads the feed from the start, so nothing is lost.
         metrics.UNROUTABLE.inc()
 
     def beat(self) -> None:

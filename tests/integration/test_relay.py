@@ -96,17 +96,27 @@ class TestPublishing:
         positions = [m.pos for m in taken(inlet, 7)]
         assert positions == [1, 2, 3, 4, 2, 3, 4]
 
-    def test_what_nobody_is_bound_for_is_counted_and_does_not_stop_the_relay(self, servers, fresh):
-        made = fresh("rentals")
-        desk = Desk(made.app).opened("NG-C10-001")
-        connection = connect(servers, "admin")
-        connection.channel().queue_delete("billing.from.rentals")
-        connection.close()
+    def test_everything_is_kept_in_the_stream_and_may_be_read_again(self, rentals, relay, servers):
+        rentals.do(lend(rentals.resident(), "NG-C10-00001"))
+        again(relay, rentals)
+        feed = rentals_feed(rentals)
+        for _ in range(2):
+            assert read_stream(servers, "rentals.stream", feed[-1].id)[-len(feed) :] == feed
+
+    def test_a_stream_that_was_deleted_is_declared_again(self, rentals, relay, servers):
+        again(relay, rentals)
+        delete_queue(servers, "rentals.stream")
+        relay._bus.close()
+        again(relay, rentals)
+        feed = rentals_feed(rentals)
+        assert read_stream(servers, "rentals.stream", feed[-1].id) == feed
+
+    def test_what_nobody_is_bound_for_is_counted_and_does_not_stop_the_relay(self, rentals, relay, servers):
+        relay._bus.open()
+        delete_queue(servers, "rentals.stream")
+        delete_queue(servers, "billing.from.rentals")
         before = metrics.UNROUTABLE._value.get()
-        bus = Publisher(servers.amqp_url("rentals"), "rentals")
-        with database.connect(desk.store.pool.url) as conn:
-            assert Relay(SERVICE, made.app, bus, Wake()).step(PostgresOutbox(SERVICE, conn))
-        bus.close()
+        again(relay, rentals)
         assert metrics.UNROUTABLE._value.get() > before
 
     def test_one_leader_at_a_time(self, rentals):
@@ -121,6 +131,37 @@ def rentals_feed(desk):
 
     with desk.store.pool.connection() as conn:
         return Feed(SERVICE).page(conn, 0, 500).messages
+
+
+def again(relay, desk):
+    """Publish everything, from the first fact."""
+    with database.connect(desk.url) as conn:
+        conn.execute("UPDATE relayed SET pos = 0")
+        assert relay.step(PostgresOutbox(SERVICE, conn))
+
+
+def delete_queue(servers, name):
+    connection = connect(servers, "admin")
+    connection.channel().queue_delete(name)
+    connection.close()
+
+
+def read_stream(servers, name, last_id):
+    """A stream's messages from the first to one with this id, beyond which nothing is read."""
+    got = []
+    connection = connect(servers, "admin")
+    channel = connection.channel()
+    channel.basic_qos(0, 100, False)
+
+    def keep(message):
+        got.append(open_envelope(message.headers, message.body.encode()))
+        channel.basic_ack(message.delivery_tag)
+
+    channel.basic_consume(name, callback=keep, arguments={"x-stream-offset": "first"})
+    while not got or got[-1].id != last_id:
+        connection.drain_events(timeout=10)
+    connection.collect()
+    return got
 
 
 def connect(servers, user):

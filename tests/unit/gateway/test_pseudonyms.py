@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from gateway.answer import Row
-from gateway.auth import Caller
+from gateway.auth import ANALYST, Caller
 from gateway.pseudonyms import Pseudonyms
+from gateway.routes import ROUTES
 from services.contracts.catalogue import contracts
 from services.contracts.schema import PERSONS
 from tests.unit.gateway.conftest import CENTRE, PSEUDONYM_SECRET, RESIDENT_ID, Client, Gateway, token
@@ -96,6 +97,12 @@ def test_a_person_is_found_at_any_depth() -> None:
 def test_what_belongs_together_stays_together() -> None:
     first, second, other = veiled(event(), event(pos=10), event(correlation_id="else"))
     assert first["correlation_id"] == second["correlation_id"] != other["correlation_id"]
+
+
+def test_analysts_are_let_in_nowhere_else() -> None:
+    """Whoever opens another route to them has to see to pseudonyms there, and then adds it here."""
+    routes = {route.path for route in ROUTES if route.who and ANALYST in route.who.roles and not route.who.public}
+    assert routes == {"/v1/events/{service}", "/v1/items", "/v1/items/{barcode}"}
 
 
 @pytest.mark.parametrize("kind", [kind for kinds in contracts().values() for kind in kinds], ids=lambda k: k.type_name)
