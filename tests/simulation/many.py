@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
 import time
 from collections import Counter
@@ -14,14 +15,18 @@ REPLAY = "python -m tests.simulation --replay {seed}"
 
 def play(seed: int) -> Outcome:
     """One history."""
-    return Play(seed).run()
+    try:
+        return Play(seed).run()
+    finally:
+        if seed % 50 == 0:
+            gc.collect()
 
 
 def many(seeds: Sequence[int], processes: int = 2, shown: int = 3) -> bool:
     """Play all of them; whether no check objects to any."""
     began, failed, count = time.monotonic(), 0, Counter[str]()
     faults: Counter[str] = Counter()
-    with multiprocessing.get_context("fork").Pool(processes) as pool:
+    with multiprocessing.get_context("fork").Pool(processes, gc.disable) as pool:
         for outcome in pool.imap_unordered(play, seeds, chunksize=20):
             count.update(seeds=1, steps=outcome.steps, commands=outcome.commands)
             faults.update(outcome.faults)
