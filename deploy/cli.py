@@ -238,6 +238,14 @@ def test(args: tuple[str, ...]) -> None:
     os.execv(sys.executable, [sys.executable, "-m", "pytest", *paths, *args])
 
 
+@cli.command(context_settings={"ignore_unknown_options": True, "allow_extra_args": True, "help_option_names": []})
+@click.argument("args", nargs=-1, type=click.UNPROCESSED)
+def simulate(args: tuple[str, ...]) -> None:
+    """Simulate the centre under faults, many histories long; --help shows how."""
+    os.chdir(ROOT)
+    os.execv(sys.executable, [sys.executable, "-m", "tests.simulation", *args])
+
+
 @cli.command()
 @click.pass_obj
 def demo(installation: Installation) -> None:

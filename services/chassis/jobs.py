@@ -104,6 +104,7 @@ class Worker:
 
     def _carry_out(self, job: dict[str, Any], intents: list[Any]) -> None:
         meta = {**decode(job["meta"]), "actor": {"role": "service"}}
+        now = max(self._clock(), job["due"])  # set back meanwhile, the clock would make a timer find itself too early
         batch = [
             Meant(uuid5(UUID(str(job["id"])), str(n)), self._service.by_intent[type(intent)], intent, meta)
             for n, intent in enumerate(intents)
@@ -111,7 +112,7 @@ class Worker:
         with self._store.turn([], wanted(self._service, batch)) as turn:
             changes = Changes(base=turn.head, done=job["id"])
             for meant in batch:
-                decide_one(self._service, turn, meant, self._clock(), changes, strict=True)
+                decide_one(self._service, turn, meant, now, changes, strict=True)
             changes.writes = turn.world.writes()
             turn.commit(changes)
 

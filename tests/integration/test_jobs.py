@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -70,6 +70,15 @@ class TestTimers:
         late.do(job)
         late.do(job)
         assert desk.rows("SELECT count(*) FROM event WHERE type = 'rental.cancelled'") == [(1,)]
+
+    def test_a_clock_that_is_set_back_does_not_lose_a_timer(self, desk):
+        (lent,) = desk.do(lend(desk.resident(), "NG-C10-001"))
+        desk.do(ask("confirm_payment", rental_id=lent["result"]["rental_id"], payment_id="p"))
+        due = lent["result"]["due_at"]
+        jobs = Jobs(desk.store.pool).claim(datetime.fromisoformat(due), 8, timedelta(seconds=60))
+        (overdue,) = (job for job in jobs if job["kind"] == "mark_overdue")
+        worker(desk, datetime.fromisoformat(due) - timedelta(seconds=90)).do(overdue)
+        assert desk.rows("SELECT overdue FROM rental") == [(True,)]
 
     def test_two_workers_share_the_jobs(self, desk):
         kim = desk.resident()

@@ -20,7 +20,7 @@ from services.chassis.envelope import Message
 from services.chassis.feed import Feed, Page
 from services.chassis.kernel import Need
 from services.chassis.store import Changes, Cursor, _loads
-from services.chassis.world import World
+from services.chassis.world import World, Writes
 
 Reach = Callable[[str], None]
 
@@ -107,6 +107,24 @@ class Disk:
     def commit(self, changes: Changes) -> None:
         """All of it, or none."""
         self._guard(changes)
+        self._append(changes)
+        self._write(changes.writes)
+        self.outcomes.update({id: (fingerprint, outcome) for id, fingerprint, outcome in changes.outcomes})
+        if changes.cursor:
+            source, epoch, pos = changes.cursor
+            self.followed[source] = (epoch, pos)
+        for source, pos, stream, _, error in changes.parked:
+            self.parked.setdefault((source, pos), (stream, error))
+        for id, kind, due, data, meta in changes.jobs:
+            if id not in self.jobs and id not in self.done:
+                self.jobs[id] = Job(id, kind, due, encode(data), encode(meta))
+        if changes.done:
+            self.jobs.pop(changes.done, None)
+            self.done.add(changes.done)
+        if changes.jobs or changes.done:
+            self.note_due()
+
+    def _append(self, changes: Changes) -> None:
         for n, e in enumerate(changes.events, start=len(self.events) + 1):
             row = (n, str(e.id), e.type, e.schema, e.stream, e.version, e.at, encode(e.data), encode(e.meta))
             self.events.append(row)
@@ -114,28 +132,16 @@ class Disk:
             self.versions.add((e.stream, e.version))
             if e.type in self._types:
                 self.published += self._feed.messages(self.epoch, self.head, [row])
-        for kind, keys in changes.writes.deletes.items():
+
+    def _write(self, writes: Writes) -> None:
+        for kind, keys in writes.deletes.items():
             for key in keys:
                 self.rows.setdefault(kind, {}).pop(key, None)
-        for kind, rows in changes.writes.updates.items():
+        for kind, rows in writes.updates.items():
             table = self.rows.setdefault(kind, {})
             table.update({key: encode(row) for row in rows if (key := getattr(row, kind.KEY)) in table})
-        for kind, rows in changes.writes.inserts.items():
+        for kind, rows in writes.inserts.items():
             self.rows.setdefault(kind, {}).update({getattr(row, kind.KEY): encode(row) for row in rows})
-        self.outcomes.update({id: (fingerprint, outcome) for id, fingerprint, outcome in changes.outcomes})
-        for id, kind, due, data, meta in changes.jobs:
-            if id not in self.jobs and id not in self.done:
-                self.jobs[id] = Job(id, kind, due, encode(data), encode(meta))
-        if changes.done:
-            self.jobs.pop(changes.done, None)
-            self.done.add(changes.done)
-        if changes.cursor:
-            source, epoch, pos = changes.cursor
-            self.followed[source] = (epoch, pos)
-        for source, pos, stream, _, error in changes.parked:
-            self.parked.setdefault((source, pos), (stream, error))
-        if changes.jobs or changes.done:
-            self.note_due()
 
     def _guard(self, changes: Changes) -> None:
         """What the tables' constraints refuse."""

@@ -2,39 +2,66 @@
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
 import time
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 from tests.simulation.play import Outcome, Play
 
-REPLAY = "python -m tests.simulation --replay {seed}"
+REPLAY = "./nanum simulate --replay {seed}"
+TIDY_EVERY = 50  # histories; collecting garbage all the time costs a tenth of it
+
+
+@dataclass
+class Report:
+    """What many histories came to."""
+
+    seeds: int = 0
+    steps: int = 0
+    commands: int = 0
+    seconds: float = 0.0
+    faults: Counter[str] = field(default_factory=Counter)
+    crashes: Counter[str] = field(default_factory=Counter)
+    failed: list[Outcome] = field(default_factory=list)
+
+    def add(self, outcome: Outcome) -> None:
+        """Count one more."""
+        self.seeds += 1
+        self.steps += outcome.steps
+        self.commands += outcome.commands
+        self.faults.update(outcome.faults)
+        self.crashes.update(outcome.crashes)
+        if outcome.problems:
+            self.failed.append(outcome)
+
+    def __str__(self) -> str:
+        return (
+            f"{self.seeds} seeds, {self.commands} commands, {self.faults.total()} faults of {len(self.faults)} kinds,"
+            f" crashes at {len(self.crashes)} points, {self.steps} steps in {self.seconds:.0f} s:"
+            f" {len(self.failed)} failed"
+        )
 
 
 def play(seed: int) -> Outcome:
     """One history."""
-    return Play(seed).run()
+    try:
+        return Play(seed).run()
+    finally:
+        if seed % TIDY_EVERY == 0:
+            gc.collect()
 
 
-def many(seeds: Sequence[int], processes: int = 2, shown: int = 3) -> bool:
-    """Play all of them; whether no check objects to any."""
-    began, failed, count = time.monotonic(), 0, Counter[str]()
-    faults: Counter[str] = Counter()
-    with multiprocessing.get_context("fork").Pool(processes) as pool:
-        for outcome in pool.imap_unordered(play, seeds, chunksize=20):
-            count.update(seeds=1, steps=outcome.steps, commands=outcome.commands)
-            faults.update(outcome.faults)
-            if outcome.problems:
-                failed += 1
-                if failed <= shown:
-                    print(story(outcome), flush=True)
-    seconds = time.monotonic() - began
-    print(
-        f"{count['seeds']} seeds, {count['commands']} commands, {faults.total()} faults of {len(faults)} kinds,"
-        f" {count['steps']} steps in {seconds:.0f} s: {failed} failed"
-    )
-    return not failed
+def many(seeds: Sequence[int], processes: int = 2) -> Report:
+    """Play all of them."""
+    began, report = time.monotonic(), Report()
+    with multiprocessing.get_context("spawn").Pool(processes, gc.disable) as pool:
+        for outcome in pool.imap_unordered(play, seeds, chunksize=10):
+            report.add(outcome)
+    report.seconds = time.monotonic() - began
+    return report
 
 
 def story(outcome: Outcome) -> str:

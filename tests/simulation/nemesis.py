@@ -153,6 +153,13 @@ def time_passes(nemesis: Nemesis, play: Play) -> Any:
     play.now += timedelta(minutes=play.chance.choice([2, 5, 90, 900, 2000, 5000]))
 
 
+def almost_due(nemesis: Nemesis, play: Play) -> Any:
+    """Nothing happens until a timer is about to be due, or has just become so."""
+    due = [disk.next_due for disk in play.disks.values() if disk.next_due]
+    if due:
+        play.now = max(play.now, play.chance.choice(due) + timedelta(seconds=play.chance.randint(-200, 20)))
+
+
 def clock_jumps(nemesis: Nemesis, play: Play) -> Any:
     """One machine's clock is set wrong, and set right again later."""
     if victim := nemesis.victim():
@@ -182,5 +189,6 @@ FAULTS = (
     messages_shuffled,
     garbage,
     time_passes,
+    almost_due,
     clock_jumps,
 )

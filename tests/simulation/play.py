@@ -27,12 +27,13 @@ from tests.simulation.exchange import Broker
 from tests.simulation.nemesis import Nemesis
 from tests.simulation.outside import CardTerminal, Mailbox
 from tests.simulation.process import Crash, Process, hold
+from tests.simulation.swift import indoors, unmeasured
 from tests.support.centre import MONDAY
 
-SERVICES = {service.name: service for service in (INVENTORY, RENTALS, BILLING, NOTIFICATIONS)}
+SERVICES = {service.name: indoors(service) for service in (INVENTORY, RENTALS, BILLING, NOTIFICATIONS)}
 COMMANDS, FAULTS = 50, (10, 20)
 BOTH, QUEUE_ALONE, FEED_ALONE = "queue and feed", "queue alone", "feed alone"
-TOO_LONG = 6000  # steps
+TOO_LONG = 3000  # steps
 
 
 class NeverQuiet(Exception):
@@ -48,6 +49,7 @@ class Outcome:
     steps: int
     commands: int
     faults: Counter[str]
+    crashes: Counter[str]
     problems: list[str] = field(default_factory=list)
 
 
@@ -68,6 +70,7 @@ class Play:
         self.seed, self._tell, self.chance = seed, tell, Random(seed)
         self.steps, self.now, self.replies_lost = 0, MONDAY, 0.0
         self.problems: list[str] = []
+        self.crashes: Counter[str] = Counter()
         self._digest = hashlib.sha256()
         self._acting: Process | None = None
         self.way = self.chance.choices([BOTH, QUEUE_ALONE, FEED_ALONE], [6, 2, 1])[0]
@@ -154,26 +157,34 @@ class Play:
         for name, disk in self.disks.items():
             self.note(f"{name}: {[row[:7] for row in disk.events]}")
         asked = len(self.desk.requests)
-        return Outcome(self.seed, self._digest.hexdigest(), self.steps, asked, self.nemesis.done, self.problems)
+        trace, faults = self._digest.hexdigest(), self.nemesis.done
+        return Outcome(self.seed, trace, self.steps, asked, faults, self.crashes, self.problems)
 
     def step(self) -> None:
         """Somebody does something."""
         self.steps += 1
         self.now += timedelta(milliseconds=self.below(3000))
         dice = self.chance.random()
-        ready = self.ready() if dice >= 0.2 else []
+        someone = self.someone() if dice >= 0.2 else None
         if dice < 0.04 and self.nemesis.left:
             self.note(f"{self.steps} {self.now} nemesis: {self.nemesis.step()}")
-        elif ready:
-            self.act(*self.chance.choice(ready))
+        elif someone:
+            self.act(*someone)
         elif self.desk.left or self.desk.unanswered:
             self.note(f"{self.steps} {self.now} desk: {self.desk.step()}")
         elif self.nemesis.left:
             self.note(f"{self.steps} {self.now} nemesis: {self.nemesis.step()}")
 
-    def ready(self) -> list[tuple[Process, Any]]:
-        """Who could act."""
-        return [(p, actor) for p in self.processes.values() if p.up for actor in p.actors if actor.ready]
+    def someone(self) -> tuple[Process, Any] | None:
+        """Somebody who could act."""
+        actors = [(p, actor) for p in self.processes.values() if p.up for actor in p.actors]
+        while actors:
+            at = int(self.chance.random() * len(actors))
+            if actors[at][1].ready:
+                return actors[at]
+            actors[at] = actors[-1]
+            actors.pop()
+        return None
 
     def act(self, process: Process, actor: Any) -> None:
         """Let an actor do one thing; it may be its last."""
@@ -182,6 +193,7 @@ class Play:
             done = actor.step()
         except Crash as died:
             done = f"crash at {died}"
+            self.crashes[str(died)] += 1
             process.kill(self.steps + self.few(15))
         finally:
             self._acting = None
@@ -214,16 +226,15 @@ class Play:
     def rest(self, limit: int) -> None:
         """Until nobody has anything to do now."""
         while True:
-            ready = self.ready()
-            waiting = self.desk.unanswered
-            if not ready and not waiting and not self.idle():
+            someone, waiting = self.someone(), self.desk.unanswered
+            if not someone and not waiting and not self.idle():
                 return
             self.steps += 1
             self.now += timedelta(milliseconds=self.below(2000))
             if self.steps > limit:
-                raise NeverQuiet(", ".join(sorted({actor.name for _, actor in ready})) or f"{len(waiting)} requests")
-            if ready:
-                self.act(*self.chance.choice(ready))
+                raise NeverQuiet(someone[1].name if someone else f"{len(waiting)} requests")
+            if someone:
+                self.act(*someone)
             elif waiting:
                 self.note(f"{self.steps} {self.now} desk: {self.desk.send(waiting[0])}")
 
@@ -242,6 +253,7 @@ class Play:
             mock.patch.object(follow, "log", journal),
             mock.patch.object(jobs, "log", journal),
             mock.patch.object(lanes, "log", journal),
+            unmeasured(),
         ):
             yield
 
@@ -263,9 +275,9 @@ class Calm(Play):
     """A centre without a desk, where nothing breaks."""
 
     def __init__(self, late: str | None) -> None:
-        self.seed, self._tell, self.chance = 0, False, Random(0)
+        self.seed, self._tell, self.chance = -1, False, Random("the centre opens")
         self.steps, self.now, self.replies_lost = 0, MONDAY - timedelta(hours=1), 0.0
-        self.problems = []
+        self.problems, self.crashes = [], Counter()
         self._digest, self._acting = hashlib.sha256(), None
         self.feeds_gone, self.broker_gone = True, False
         self.broker = Broker(self.happens)

@@ -5,7 +5,6 @@ All of it is volatile; what a crash leaves is the disk. The code that acts is th
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -61,16 +60,18 @@ class Process:
 
     def boot(self) -> None:
         """Start with nothing but the disk."""
-        service = self._with_outside(self.disk.service)
+        service = self.disk.service
         self.store = MemoryStore(self.disk, self.reach)
-        worker = Worker(service, self.store, MemoryJobs(self.disk, self.reach), self.clock, Wake())  # type: ignore
+        worker = Worker(service, self.store, MemoryJobs(self.disk, self.reach), self.clock, Wake())
+        worker._outside = self._outside()
         self.follows = [Following(self, service, source) for source in service.sources]
         self.actors = [Door(self, service), Relaying(self, service), Working(self, worker), *self.follows]
         self.up, self.doomed = True, 0
 
-    def _with_outside(self, service: Service) -> Service:
+    def _outside(self) -> Any:
+        """What the errands of this service call."""
         outside = {"billing": self.play.terminal, "notifications": Post(self.disk, self.play.mailbox)}
-        return replace(service, outside=lambda: outside.get(service.name))
+        return outside.get(self.name)
 
     def kill(self, back_at: int) -> None:
         """Everything in memory is gone; whoever asked gets no answer."""
