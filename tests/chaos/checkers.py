@@ -80,11 +80,13 @@ def nothing_lost(evidence: Evidence, history: History) -> Iterator[str]:
 
 
 def one_effect(evidence: Evidence, history: History) -> Iterator[str]:
-    """I3: a key has one effect, and every definite answer to it the same bytes."""
+    """I3: a key has one effect, and every definite answer to it the same bytes (a refusal: the same code)."""
     answers: dict[tuple[str, str], set[tuple[int, str]]] = defaultdict(set)
     for op in history.ops:
         if op.definite and op.kind in ROUTES:
-            answers[op.about.get("path", op.kind), op.id].add((op.status, op.reply))
+            answers[op.about.get("path", op.kind), op.id].add(
+                (op.status, op.reply if op.outcome == OK else str(op.code))
+            )
     for (path, key), different in answers.items():
         if len(different) > 1:
             yield f"{path} {key} was answered in {len(different)} ways: {sorted(different)}"
