@@ -10,6 +10,7 @@ import psycopg
 
 from deploy.local.processes import SERVICES
 from deploy.local.rabbitmq import address_of
+from services.chassis import database
 from services.chassis.envelope import Message
 from services.chassis.feed import Feed
 from tests.chaos.evidence import MARK
@@ -22,7 +23,7 @@ MANY = 150
 
 def _page(shot: Shot, *, recent: bool = False, first: bool = False) -> list[Message]:
     try:
-        with shot.centre.sql(shot.target) as conn:
+        with database.connect(shot.centre.fleet.postgres.superuser_dsn(f"nanum_{shot.target}")) as conn:
             row = conn.execute("SELECT coalesce(max(pos), 0) FROM event").fetchone()
             head = row[0] if row else 0
             after = max(0, head - MANY) if recent else 0 if first else shot.dice.randint(0, max(0, head - MANY))
