@@ -10,9 +10,12 @@ from tests.chaos.faults.kind import Shot, fault
 
 @fault("clock jump", SERVICES, weight=7, lasts=(1.0, 4.0))
 def jump(shot: Shot) -> Iterator[None]:
-    """A minute to an hour off, and back again."""
+    """Up to an hour back or a minute forward, and right again.
+
+    No further forward: what a wrong clock says is due in an hour is then due in an hour, and the drill does not wait.
+    """
     shot.touches = {shot.target}
-    seconds = shot.dice.choice((-3600, -300, -60, 60, 300, 3600))
+    seconds = shot.dice.choice((-3600, -300, -60, 10, 30, 60))
     shot.note = f"{seconds:+} s"
     shot.centre.jump(shot.target, seconds)
     try:

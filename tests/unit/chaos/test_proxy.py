@@ -28,7 +28,7 @@ class Echo(socketserver.BaseRequestHandler):
 def proxies() -> Iterator[Proxies]:
     with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Echo) as server:
         server.daemon_threads = True
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         made = Proxies()
         made.add("link", server.server_address[1])
         yield made
@@ -102,5 +102,5 @@ def test_a_target_that_is_away_resets_the_client(proxies: Proxies) -> None:
     with socket.create_server(("127.0.0.1", 0)) as closed:
         port = closed.getsockname()[1]
     through = proxies.add("nowhere", port)
-    with socket.create_connection(("127.0.0.1", through), 5) as client, pytest.raises(ConnectionResetError):
+    with pytest.raises(ConnectionResetError), socket.create_connection(("127.0.0.1", through), 5) as client:
         client.recv(1)
