@@ -12,9 +12,9 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from deploy.local import Installation, InstallationError, doctor, status
+from deploy.local import Installation, InstallationError, doctor, programs, status
 from deploy.local.installation import Progress
-from deploy.local.processes import ROOT
+from deploy.local.processes import ROOT, SERVICES
 from deploy.local.tokens import ROLES
 
 Result = TypeVar("Result")
@@ -209,6 +209,64 @@ def demo(installation: Installation) -> None:
     if not installation.supervisor.running:
         raise InstallationError("Nanum is not running here: start it with `./nanum up`.")
     sys.exit(main(installation.url, {role: installation.token(role) for role in ROLES}))
+
+
+@cli.command()
+@click.argument("service", type=click.Choice(SERVICES))
+@click.argument("views", nargs=-1)
+@click.option("--back", is_flag=True, help="Swap the tables of before the last rebuild in again.")
+@click.pass_obj
+def rebuild(installation: Installation, service: str, views: tuple[str, ...], back: bool) -> None:
+    """Build a service's views anew from the first fact, and swap them in while readers go on."""
+    sys.exit(programs.tool(installed(installation), "rebuild", service, *views, *(["--back"] if back else [])))
+
+
+@cli.command()
+@click.argument("service", type=click.Choice(SERVICES), required=False)
+@click.pass_obj
+def verify(installation: Installation, service: str | None) -> None:
+    """Compare every view with the fold of its facts; the exit code is 1 if anything differs."""
+    codes = [programs.tool(installed(installation), "verify", each) for each in ([service] if service else SERVICES)]
+    sys.exit(max(codes))
+
+
+@cli.command()
+@click.argument("service", type=click.Choice(SERVICES))
+@click.argument("args", nargs=-1)
+@click.pass_obj
+def parked(installation: Installation, service: str, args: tuple[str, ...]) -> None:
+    """Facts that wait for a human: list | show SOURCE POS | retry [SOURCE STREAM] | drop SOURCE POS."""
+    sys.exit(programs.tool(installed(installation), "parked", service, *args))
+
+
+@cli.command()
+@click.argument("service", type=click.Choice(SERVICES))
+@click.argument("action", type=click.Choice(["list", "purge"]), default="list")
+@click.pass_obj
+def dead(installation: Installation, service: str, action: str) -> None:
+    """Messages that were no facts: list them, or purge them."""
+    sys.exit(programs.tool(installed(installation), "dead", service, action))
+
+
+@cli.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@click.pass_obj
+def backup(installation: Installation, file: Path) -> None:
+    """Write all data into one file; the desk goes on meanwhile."""
+    watched(f"Backing up into {file}", lambda progress: installed(installation).backup(file, progress))
+    out.print(f"Everything is in {file}. It holds personal data: keep it as safe as the database.")
+
+
+@cli.command()
+@click.argument("file", type=click.Path(path_type=Path, exists=True))
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.pass_obj
+def restore(installation: Installation, file: Path, yes: bool) -> None:
+    """Put a backup in the place of all data, under new epochs."""
+    if not yes:
+        click.confirm(f"Replace all data of {installation.home} by {file}?", abort=True)
+    watched(f"Restoring {file}", lambda progress: installed(installation).restore(file, progress))
+    out.print("Restored. `./nanum verify` proves it; analysts see a new epoch and start anew.")
 
 
 def installed(installation: Installation) -> Installation:

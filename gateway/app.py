@@ -30,7 +30,7 @@ def build(settings: Settings, routes: Iterable[Route] = ROUTES, **bounds: Any) -
     routes = tuple(routes)
     metrics = Metrics()
     services = Services.at(settings.sources, settings.internal_secret, metrics, **bounds)
-    house = House(services, metrics)
+    house = House(services, metrics, settings.pseudonym_secret)
     door = Door(house, Tokens(settings.token_secret), settings.centre)
     app: App[Incoming, Response] = App(middleware=[Life(services)], request_type=Incoming)
     for path, resource in _resources(routes, door).items():

@@ -1,4 +1,4 @@
-"""The documents that are served as they are: the OpenAPI document, and a page to read made from it.
+"""The documents that are served as they are: OpenAPI of the calls, a page to read made from it, AsyncAPI of the events.
 
 The page is plain HTML without any script, so its Content-Security-Policy allows nothing but our own style sheet.
 """
@@ -12,7 +12,7 @@ from typing import Any
 import jinja2
 import msgspec
 
-from gateway import openapi
+from gateway import asyncapi, openapi
 from gateway.answer import Answer
 from gateway.problems import KINDS, OWN
 from gateway.route import Route
@@ -30,6 +30,7 @@ def documents(routes: Iterable[Route]) -> dict[str, Answer]:
     style = (WEB / "docs.css").read_bytes()
     return {
         "/openapi.json": Answer(msgspec.json.encode(described)),
+        "/asyncapi.json": Answer(msgspec.json.encode(asyncapi.document())),
         "/docs": Answer(page(described).encode(), media_type="text/html; charset=utf-8", headers=[ONLY_OUR_STYLE]),
         "/docs/style.css": Answer(style, media_type="text/css; charset=utf-8"),
     }

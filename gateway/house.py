@@ -12,9 +12,10 @@ from gateway.metrics import Metrics
 
 @dataclass(frozen=True, slots=True)
 class House:
-    """The services, the metrics, and ``documents``: pages that are made once, by path."""
+    """The services, the metrics, what pseudonyms are made with, and ``documents``: pages made once, by path."""
 
     services: Services
     metrics: Metrics
+    pseudonym_secret: str
     documents: dict[str, Answer] = field(default_factory=dict)
     passed: Passed = field(default_factory=Passed)

@@ -86,8 +86,13 @@ def document(routes: Iterable[Route]) -> dict[str, Any]:
         spec.path(path=route.path, operations={route.method.lower(): _operation(route)})
     made = spec.to_dict()
     _comma_separated(made)
-    plain: dict[str, Any] = json.loads(json.dumps(made))
+    plain: dict[str, Any] = json.loads(standard_patterns(json.dumps(made)))
     return plain
+
+
+def standard_patterns(text: str) -> str:
+    """JSON text of schemas with the end of every pattern as JSON Schema (ECMA 262) says it, not as Python does."""
+    return text.replace("\\\\Z", "$")
 
 
 def _operation(route: Route) -> dict[str, Any]:

@@ -25,6 +25,7 @@ class Settings:
     sources: Mapping[str, str]
     internal_secret: str
     token_secret: str
+    pseudonym_secret: str
     centre: str
     log_level: str = "info"
 
@@ -39,6 +40,7 @@ class Settings:
             sources=_sources(env.get("NANUM_SOURCES", ""), wrong),
             internal_secret=_secret("NANUM_INTERNAL_SECRET_FILE", env, wrong),
             token_secret=_secret("NANUM_TOKEN_SECRET_FILE", env, wrong),
+            pseudonym_secret=_secret("NANUM_PSEUDONYM_SECRET_FILE", env, wrong),
             centre=env.get("NANUM_CENTRE", ""),
             log_level=env.get("NANUM_LOG_LEVEL", "info"),
         )

@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
+from deploy.local import backup as backups
 from deploy.local import directories, processes, programs, tokens
 from deploy.local.ports import Ports
 from deploy.local.postgres import Postgres
@@ -173,6 +174,22 @@ class Installation:
         self.broker_stop()
         self.rabbitmq.wipe()
         self.broker_start()
+
+    def backup(self, file: Path, progress: Progress = silent) -> None:
+        """Write all data into one file; see `deploy.local.backup`."""
+        self._need_supervisor()
+        backups.backup(self, Path(file).resolve(), progress)
+
+    def restore(self, file: Path, progress: Progress = silent) -> None:
+        """Put a backup in the place of all data, empty the broker, and start everything again."""
+        self._need_supervisor()
+        with backups.opened(self, Path(file).resolve()) as dumps:  # before anything is stopped: it may be no backup
+            with self._alone():
+                self._stop_programs()
+            backups.restore(self, dumps, progress)
+        if not self._given["rabbitmq"]:
+            self.broker_wipe()
+        self.up(progress=progress)
 
     def wait_ready(self, names: Collection[str], progress: Progress = silent, patience: float = PATIENCE) -> None:
         """Wait until the processes answer; raises InstallationError with the reason and the end of the log."""

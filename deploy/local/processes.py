@@ -141,6 +141,7 @@ def _gateway(installation: "Installation") -> Process:
         env={
             **shared_env(installation, "gateway"),
             "NANUM_TOKEN_SECRET_FILE": str(installation.secrets.path("token")),
+            "NANUM_PSEUDONYM_SECRET_FILE": str(installation.secrets.path("pseudonym")),
             "NANUM_CENTRE": CENTRE,
         },
         needs=frozenset(SERVICES) | _needs(installation, "postgres", "epmd", "rabbitmq"),

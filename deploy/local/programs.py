@@ -33,6 +33,17 @@ def seed(installation: "Installation") -> None:
     _run(installation, {"seed": (python("deploy.seed"), env)})
 
 
+def tool(installation: "Installation", module: str, service: str, *args: str) -> int:
+    """Run a tool of a service, with its output on ours; returns its exit code."""
+    env = {
+        **os.environ,
+        **installation.env(service),
+        "NANUM_OWNER_DATABASE_URL": installation.dsn(service, "owner"),
+        **installation.extra_env.get(service, {}),
+    }
+    return subprocess.run(python(f"services.chassis.{module}", service, *args), cwd=ROOT, env=env).returncode
+
+
 def fingerprint() -> str:
     """Changes with the sources that an installation runs: then its programs have to start anew."""
     digest = hashlib.sha256()

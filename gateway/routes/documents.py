@@ -1,4 +1,4 @@
-"""The description of this API: for machines and for readers. Both are made once, from the table of routes."""
+"""The description of this API: for machines and for readers. All are made once, from the routes and the contracts."""
 
 from __future__ import annotations
 
@@ -16,6 +16,12 @@ KEPT = "public, max-age=60"
 async def openapi(ask: Ask) -> Answer:
     """Describe this API as an OpenAPI 3.1 document."""
     return _document(ask, "/openapi.json")
+
+
+@routes.get("/asyncapi.json", who=PUBLIC, headers=("If-None-Match",), answer="AsyncAPI 3.0.", caching=KEPT)
+async def asyncapi(ask: Ask) -> Answer:
+    """Describe the events as an AsyncAPI 3.0 document."""
+    return _document(ask, "/asyncapi.json")
 
 
 @routes.get("/docs", who=PUBLIC, headers=("If-None-Match",), answer="A page.", caching=KEPT)

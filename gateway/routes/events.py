@@ -10,6 +10,7 @@ from gateway.ask import Ask
 from gateway.auth import ANALYST, MANAGER, only
 from gateway.pages import page
 from gateway.problems import Problem
+from gateway.pseudonyms import Pseudonyms
 from gateway.route import Routes
 from services.contracts.schema import Query
 
@@ -29,9 +30,13 @@ class Feed(Query):
 async def list_events(ask: Ask) -> Answer:
     """Read what a service published, in order, from any position on.
 
-    No event holds a name or a phone number. `previous` links each event to the one before it, so that a hole shows.
+    No event holds a name or a phone number, and an analyst sees pseudonyms of their own instead of resident ids.
+    `previous` links each event to the one before it, so that a hole shows.
     """
     service = ask.path["service"]
     if service not in ask.house.services:
         raise Problem("not_found", facts={"what": "service"})
-    return page(ask, await ask.house.services[service].events(ask.query), f"/v1/events/{service}")
+    row = await ask.house.services[service].events(ask.query)
+    if ask.who.role != MANAGER:
+        row = Pseudonyms(ask.house.pseudonym_secret, ask.who).feed(row)
+    return page(ask, row, f"/v1/events/{service}")

@@ -85,14 +85,20 @@ async def list_rentals(ask: Ask) -> Answer:
     return page(ask, await ask.query_for(Rentals, centre=ask.who.centre, **ask.query), "/v1/rentals")
 
 
-@routes.get("/v1/rentals/{id}", who=RENTERS, headers=("If-None-Match", "Prefer"), answer=answers.Rental)
+@routes.get(
+    "/v1/rentals/{id}",
+    who=RENTERS,
+    query=without(Rental, "rental_id"),
+    headers=("If-None-Match", "Prefer"),
+    answer=answers.Rental,
+)
 async def show_rental(ask: Ask) -> Answer:
-    """Show one rental.
+    """Show one rental, as it stands or as it stood at `as_of`.
 
     `ETag` is its version. With `If-None-Match` and `Prefer: wait=N` the answer waits (at most 30 seconds) for a change.
     """
     rental_id, known = ask.of_this_centre(ask.path["id"], "rental"), ask.header("If-None-Match")
-    row = ask.own(await ask.query_for(Rental, rental_id=rental_id), "rental")
+    row = ask.own(await ask.query_for(Rental, rental_id=rental_id, **ask.query), "rental")
     wait = wished_wait(ask.header("Prefer"))
     if wait is not None and row.version is not None and row.version == version_in(known):
         row, wait = await changed(ask, rental_id, row, wait)

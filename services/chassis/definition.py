@@ -15,7 +15,7 @@ from marshmallow import Schema
 
 from services.chassis.codec import Reader
 from services.chassis.kernel import Heard
-from services.contracts.schema import snake
+from services.contracts.schema import Published, Upcast, snake
 
 Row = Any
 Fact = Any
@@ -154,12 +154,12 @@ class Service:
     commands: Sequence[Command]
     views: Sequence[View]
     queries: Sequence[Sql | Ask]
-    publish: Mapping[type, type[Schema]] = field(default_factory=dict)
+    publish: Mapping[type, type[Published]] = field(default_factory=dict)
     reactions: Mapping[tuple[str, str], Callable[[Heard], Iterable[Intent]]] = field(default_factory=dict)
     schedule: Mapping[type, Callable[[Fact], Iterable[Later]]] = field(default_factory=dict)
     jobs: Mapping[str, Timer | Errand] = field(default_factory=dict)
-    hears: Mapping[tuple[str, str], type[Schema]] = field(default_factory=dict)
-    upcasts: Mapping[tuple[str, int], Callable[[dict[str, Any]], dict[str, Any]]] = field(default_factory=dict)
+    hears: Mapping[tuple[str, str], type[Published]] = field(default_factory=dict)
+    upcasts: Mapping[tuple[str, int], Upcast] = field(default_factory=dict)
     outside: Callable[[], Any] = lambda: None
 
     @cached_property
@@ -208,7 +208,7 @@ class Service:
         return table
 
     @cached_property
-    def published(self) -> dict[str, Schema]:
+    def published(self) -> dict[str, Published]:
         """The contract of each fact that leaves the service, by wire name."""
         return {f.TYPE: schema() for f, schema in self.publish.items()}  # type: ignore[attr-defined]
 
@@ -219,7 +219,7 @@ class Service:
         return tuple(sorted(heard))
 
     @cached_property
-    def contracts_heard(self) -> dict[tuple[str, str], Schema]:
+    def contracts_heard(self) -> dict[tuple[str, str], Published]:
         """What is heard, and the contract each must satisfy."""
         return {key: schema() for key, schema in self.hears.items()}
 

@@ -78,8 +78,7 @@ class Door:
     @http("GET", "/events")
     def events(self, request: Request) -> Response:
         """A page of the published facts."""
-        after, limit = int(request.args.get("after") or 0), int(request.args.get("limit") or 100)
-        return self._guarded(request, lambda: _json(self.running.feed(after, max(1, limit))))
+        return self._guarded(request, lambda: _json(self._feed(request)))
 
     @http("GET", "/livez")
     def livez(self, request: Request) -> Response:
@@ -96,6 +95,11 @@ class Door:
     def metrics(self, request: Request) -> Response:
         """The metrics of this process."""
         return Response(generate_latest(), content_type=CONTENT_TYPE_LATEST)
+
+    def _feed(self, request: Request) -> bytes:
+        after, limit = int(request.args.get("after") or 0), int(request.args.get("limit") or 100)
+        feed: bytes = self.running.feed(after, max(1, limit))
+        return feed
 
     def _answer(self, query: str, given: dict[str, str]) -> Response:
         answer = self.running.query(query, given)

@@ -2,7 +2,8 @@
 
 Headers ``cloudEvents_*`` carry the envelope, the JSON body carries the data alone. Extensions: ``sequence`` (position,
 zero-padded to sort as text), ``previous`` (position of the fact published before it: how a reader notices a hole),
-``epoch`` (names the log), ``partitionkey`` (the stream), ``correlationid``, ``causationid``.
+``epoch`` (names the log), ``partitionkey`` (the stream), ``correlationid``, ``causationid``. ``dataschema`` is
+``/schemas/<type>/<version>``: the version of the contract that the body follows.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ class NotAnEnvelope(Exception):
 
 @dataclass(frozen=True)
 class Message:
-    """A published fact. ``data`` is JSON as its contract dumped it."""
+    """A published fact. ``data`` is JSON as its contract dumped it, in that contract's version ``schema``."""
 
     source: str
     epoch: str
@@ -35,6 +36,7 @@ class Message:
     data: Mapping[str, Any]
     correlation_id: str | None = None
     causation_id: str | None = None
+    schema: int = 1
 
     def headers(self) -> dict[str, str]:
         """The AMQP headers."""
@@ -46,6 +48,7 @@ class Message:
             "cloudEvents_subject": self.stream,
             "cloudEvents_time": self.at.isoformat(),
             "cloudEvents_datacontenttype": "application/json",
+            "cloudEvents_dataschema": f"/schemas/{self.type}/{self.schema}",
             "cloudEvents_sequence": f"{self.pos:020d}",
             "cloudEvents_previous": f"{self.previous:020d}",
             "cloudEvents_epoch": self.epoch,
@@ -78,6 +81,7 @@ def open_envelope(headers: Mapping[str, Any], body: bytes) -> Message:
             data=shape(decode(body), dict[str, Any]),
             correlation_id=headers.get("cloudEvents_correlationid"),
             causation_id=headers.get("cloudEvents_causationid"),
+            schema=int(headers.get("cloudEvents_dataschema", "/1").rpartition("/")[2]),
         )
     except Exception as wrong:
         raise NotAnEnvelope(f"{type(wrong).__name__}: {wrong}") from None

@@ -7,6 +7,7 @@ needs; decide each command (pure); append the facts, write the views, store the 
 from __future__ import annotations
 
 import hashlib
+import hmac
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -64,10 +65,12 @@ class Asked:
     data: Mapping[str, Any]
     meta: Mapping[str, Any] = field(default_factory=dict)
 
-    @property
-    def fingerprint(self) -> str:
-        """Equal for equal content, so that an id used for something else is noticed."""
-        return hashlib.sha256(self.name.encode() + b"\0" + canonical(self.data)).hexdigest()
+    def fingerprint(self, secret: bytes) -> str:
+        """Equal for equal content, so that an id used for something else is noticed.
+
+        Keyed, as the content may be personal: who has the database alone can't confirm a guess by it.
+        """
+        return hmac.new(secret, self.name.encode() + b"\0" + canonical(self.data), hashlib.sha256).hexdigest()
 
 
 @dataclass(frozen=True)
@@ -81,7 +84,7 @@ class Meant:
     fingerprint: str = ""
 
 
-def understand(service: Service, asked: Asked) -> Meant:
+def understand(service: Service, asked: Asked, secret: bytes) -> Meant:
     """The intent of a command. Raises :class:`Refused` when there is none of that name or shape."""
     command = service.by_name.get(asked.name)
     if command is None:
@@ -90,7 +93,7 @@ def understand(service: Service, asked: Asked) -> Meant:
         intent: Any = shape(asked.data, command.intent)
     except Malformed as wrong:
         raise CommandMalformed(problem=str(wrong)) from None
-    return Meant(asked.id, command, intent, asked.meta, asked.fingerprint)
+    return Meant(asked.id, command, intent, asked.meta, asked.fingerprint(secret))
 
 
 def execute(store: Store, service: Service, batch: Sequence[Asked], now: datetime) -> list[bytes]:
@@ -103,7 +106,7 @@ def execute(store: Store, service: Service, batch: Sequence[Asked], now: datetim
     meant: list[Meant] = []
     for asked in batch:
         try:
-            meant.append(understand(service, asked))
+            meant.append(understand(service, asked, store.secret))
         except Refused as refused:
             answers[asked.id] = _refusal(asked.id, refused)
     if meant:
@@ -128,6 +131,7 @@ def _alone(store: Store, service: Service, one: Meant, now: datetime) -> dict[UU
 
 def _execute(store: Store, service: Service, batch: Sequence[Meant], now: datetime) -> dict[UUID, bytes]:
     answers: dict[UUID, bytes] = {}
+    metrics.BATCH.observe(len(batch))
     with metrics.TURN.time(), store.turn([m.id for m in batch], wanted(service, batch)) as turn:
         changes = Changes(base=turn.head)
         for m in batch:
@@ -170,6 +174,8 @@ def decide_one(
         turn.world.keep(p for p in parts if isinstance(p, Keep | Forget))
     except Refused as refused:
         metrics.COMMANDS.labels(m.command.name, refused.code()).inc()
+        if strict:
+            _reaction_refused(m, refused)
         outcome = _refusal(m.id, refused)
         if m.fingerprint:  # somebody holds the id and may ask again; a reaction's refusal needs no memory
             changes.outcomes.append((m.id, m.fingerprint, outcome))
@@ -186,6 +192,13 @@ def decide_one(
     if m.fingerprint:
         changes.outcomes.append((m.id, m.fingerprint, outcome))
     return outcome
+
+
+def _reaction_refused(m: Meant, refused: Refused) -> None:
+    """A reaction has nobody to hear its "no". What only lacks something is raised, to be parked and tried again."""
+    if refused.kind == refusals.UNAVAILABLE:
+        raise refused
+    log.warning("reaction_refused", command=m.command.name, code=refused.code(), command_id=str(m.id))
 
 
 def _append(

@@ -13,6 +13,7 @@ from services.chassis import database
 from services.chassis.codec import decode, shape
 from services.chassis.definition import Service
 from services.chassis.envelope import Message
+from services.contracts.schema import lifted
 
 _LOG = database.text("SELECT epoch::text, (SELECT coalesce(max(pos), 0) FROM event) FROM log")
 _BEFORE = database.text("SELECT pos FROM event WHERE pos <= %s AND type = ANY(%s) ORDER BY pos DESC LIMIT 1")
@@ -45,11 +46,12 @@ class Feed:
             return Page(epoch, head, [])
         before = conn.execute(_BEFORE, (after, self._types)).fetchone()
         rows = conn.execute(_PAGE, (after, self._types, limit))
-        return Page(epoch, head, list(self._messages(epoch, before[0] if before else 0, rows)))
+        return Page(epoch, head, list(self.messages(epoch, before[0] if before else 0, rows)))
 
-    def _messages(self, epoch: str, previous: int, rows: Any) -> Iterator[Message]:
+    def messages(self, epoch: str, previous: int, rows: Any) -> Iterator[Message]:
+        """Stored facts as messages, chained; a row is (pos, id, type, schema, stream, version, at, data, meta)."""
         for pos, id, type, schema, stream, version, at, data, meta in rows:
-            said = decode(meta)
+            said, contract = decode(meta), self._service.published[type]
             yield Message(
                 source=self._service.name,
                 epoch=epoch,
@@ -60,18 +62,19 @@ class Feed:
                 stream=stream,
                 version=version,
                 at=at,
-                data=self._service.published[type].dump(read_fact(self._service, type, schema, data)),
+                data=contract.dump(read_fact(self._service, type, schema, data)),
                 correlation_id=said.get("correlation_id"),
                 causation_id=said.get("causation_id"),
+                schema=contract.schema_version,
             )
             previous = pos
 
 
 def read_fact(service: Service, type: str, schema: int, data: str | bytes) -> Any:
-    """A stored fact as today's class: older schemas are lifted, step by step, by the service's upcasts."""
-    raw = decode(data)
+    """A stored fact as today's class: older schemas are lifted, step by step, by the service's upcasts.
+
+    Raises ``SchemaUnknown`` when it was stored by a newer release, and what ``shape`` raises when it does not fit.
+    """
     kind: Any = service.facts[type]
-    while schema < kind.SCHEMA:
-        raw = service.upcasts[type, schema](raw)
-        schema += 1
+    raw = lifted(f"the stored {type}", decode(data), schema, kind.SCHEMA, lambda n: service.upcasts.get((type, n)))
     return shape(raw, kind)

@@ -47,6 +47,14 @@ class Absorbed:
     hole: bool
 
 
+def heard_in(service: Service, source: str, message: Message) -> Heard | None:
+    """What a message says to a service; None when it doesn't listen to such. Raises when it is malformed."""
+    contract = service.contracts_heard.get((source, message.type))
+    if contract is None:
+        return None
+    return Heard(message.type, contract.read(message.data, message.schema), message.stream, message.id, message.at)
+
+
 class Follower:
     """Takes in the facts of one source."""
 
@@ -58,8 +66,8 @@ class Follower:
 
     def absorb(self, messages: Sequence[Message]) -> Absorbed:
         """Take in a batch in one transaction, up to the first hole. Raises what the first bad message raises."""
-        work = [(m, *self._understand(m)) for m in messages]
-        with self._store.turn([], self._needs(work), self.source) as turn:
+        work = [(m, *self.understand(m)) for m in messages]
+        with self._store.turn([], self.needs(work), self.source) as turn:
             absorbed, changes = self._absorb(turn, work)
             crash.point("follow.before_commit")
             turn.commit(changes)
@@ -83,7 +91,7 @@ class Follower:
             if message.stream in parked:
                 changes.parked.append(_parked(message, "behind a parked fact of its stream"))
             else:
-                self._take_in(turn, heard, commands, now, changes)
+                self.take_in(turn, heard, commands, now, changes)
             epoch, pos, new = message.epoch, message.pos, new + 1
             metrics.LAG_SECONDS.labels(self.source).set((now - message.at).total_seconds())
         if new:
@@ -91,17 +99,17 @@ class Follower:
         changes.writes = turn.world.writes()
         return Absorbed(pos, new, hole), changes
 
-    def _take_in(self, turn: Turn, heard: Heard, commands: list[Meant], now: datetime, changes: Changes) -> None:
+    def take_in(self, turn: Turn, heard: Heard, commands: list[Meant], now: datetime, changes: Changes) -> None:
         turn.world.hear(self.source, heard)
         for command in commands:
             decide_one(self.service, turn, command, now, changes, strict=True)
 
-    def _understand(self, message: Message) -> tuple[Heard, list[Meant]]:
-        place = (self.source, message.type)
-        contract = self.service.contracts_heard.get(place)
-        if contract is None:  # of no interest here; only the cursor moves
+    def understand(self, message: Message) -> tuple[Heard, list[Meant]]:
+        """What a message says, and the commands that follow from it here. Raises what a malformed one raises."""
+        heard = heard_in(self.service, self.source, message)
+        if heard is None:  # of no interest here; only the cursor moves
             return Heard(message.type, {}, message.stream, message.id, message.at), []
-        heard = Heard(message.type, contract.load(message.data), message.stream, message.id, message.at)
+        place = (self.source, message.type)
         meta = {"correlation_id": message.correlation_id, "causation_id": message.id, "actor": {"role": "service"}}
         reaction = self.service.reactions.get(place)
         intents = list(reaction(heard)) if reaction else []
@@ -110,7 +118,7 @@ class Follower:
             for n, i in enumerate(intents)
         ]
 
-    def _needs(self, work: Iterable[Any]) -> list[Any]:
+    def needs(self, work: Iterable[Any]) -> list[Any]:
         needs: dict[Any, None] = {}
         for _, heard, commands in work:
             for view in self.service.touched_by.get((self.source, heard.type), ()):

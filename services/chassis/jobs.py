@@ -24,6 +24,7 @@ from services.chassis.wake import Wake
 log = structlog.get_logger()
 LEASE = timedelta(seconds=60)
 AT_ONCE = 8
+KEPT = timedelta(days=30)  # how long a done job can still be looked at
 
 
 class Worker:
@@ -33,7 +34,7 @@ class Worker:
         self._service, self._store, self._jobs, self._clock, self._wake = service, store, jobs, clock, wake
         self._outside = service.outside()
         self._slots = threading.BoundedSemaphore(AT_ONCE)
-        self._stopping = False
+        self._stopping, self._tidied = False, clock()
 
     def run(self) -> None:
         """Work until :meth:`stop`."""
@@ -41,10 +42,16 @@ class Worker:
             try:
                 while self.step() and not self._stopping:
                     pass
+                self._tidy()
                 self._wake.wait(self._until_next())
             except database.AWAY as error:
                 log.warning("worker_without_database", error=str(error))
                 time.sleep(0.5)
+
+    def _tidy(self) -> None:
+        if self._clock() > self._tidied + KEPT / 30:
+            self._tidied = self._clock()
+            self._jobs.forget_done(self._tidied - KEPT)
 
     def _until_next(self) -> float:
         due = self._jobs.next_due()

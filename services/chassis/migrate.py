@@ -19,6 +19,11 @@ from services.chassis.settings import SettingMissing, required
 SERVICES = Path(__file__).resolve().parents[1]
 
 
+_PERSONAL = (
+    "SELECT c.relname FROM pg_class c JOIN pg_description d ON d.objoid = c.oid WHERE d.description = 'personal'"
+)
+
+
 class MigrationChanged(Exception):
     """A migration that was applied has another content now; write a new one instead."""
 
@@ -54,11 +59,12 @@ def migrate(service: str, url: str) -> list[str]:
                 conn.execute(database.text(path.read_text()))
                 conn.execute("INSERT INTO migration (name, digest) VALUES (%s, %s)", (name, digest))
                 applied.append(name)
-        _grant(conn, service)
+        grant(conn, service)
     return applied
 
 
-def _grant(conn: database.Connection, service: str) -> None:
+def grant(conn: database.Connection, service: str) -> None:
+    """Give the app and the reader of a service what they need, and no more."""
     app, reader = sql.Identifier(f"{service}_app"), sql.Identifier(f"{service}_ro")
     for statement in (
         sql.SQL("REVOKE ALL ON ALL TABLES IN SCHEMA public FROM {0}, {1}").format(app, reader),
@@ -69,6 +75,8 @@ def _grant(conn: database.Connection, service: str) -> None:
         sql.SQL("GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA public TO {0}").format(app),
     ):
         conn.execute(statement)
+    for (table,) in conn.execute(_PERSONAL).fetchall():  # a reader of reports has no business with names
+        conn.execute(sql.SQL("REVOKE ALL ON {} FROM {}").format(sql.Identifier(table), reader))
 
 
 def main() -> int:

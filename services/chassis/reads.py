@@ -17,6 +17,7 @@ from services.chassis.codec import decode, encode
 from services.chassis.definition import Ask, Service, Sql
 from services.chassis.feed import Feed, Page
 from services.chassis.kernel import Refused
+from services.chassis.refold import as_of
 from services.chassis.store import PostgresStore
 from services.chassis.wake import RowBells
 from services.contracts import refusals
@@ -77,7 +78,10 @@ class Reads:
             return Answer(self._json(_HISTORY, {"stream": given.get("stream", "")}) or b"")
         given = dict(given)
         newer_than, wait = _waiting(given)
+        instant = _instant(str(given.pop("as_of", "")))
         query, params = self._understand(name, given)
+        if instant is not None:
+            return self._past(query, params, instant)
         if isinstance(query, Ask):
             return self._computed(query, params, now)
         if newer_than is None or query.kind is None:
@@ -101,6 +105,16 @@ class Reads:
             return query, schema.load(given)
         except ValidationError as wrong:
             raise QueryMalformed(problems=wrong.messages) from None
+
+    def _past(self, query: Sql | Ask, params: dict[str, Any], at: datetime) -> Answer:
+        kind: Any = getattr(query, "kind", None)
+        if kind is None or kind.STREAM is None:
+            raise QueryMalformed(problems="only one aggregate can be read as of an instant")
+        with self._store.pool.connection() as conn:
+            row = as_of(self._service, conn, kind, str(params[kind.KEY]), at)
+        if row is None:
+            raise NotThere(asked=f"{params[kind.KEY]} as of {at.isoformat()}")
+        return Answer(encode(row), row.version)
 
     def _computed(self, query: Ask, params: dict[str, Any], now: datetime) -> Answer:
         asked = SimpleNamespace(**params)
@@ -133,6 +147,16 @@ class Reads:
         with self._store.pool.connection() as conn:
             row = conn.execute(database.text(text) if isinstance(text, str) else text, params).fetchone()
         return row[0].encode() if row and row[0] is not None else None
+
+
+def _instant(text: str) -> datetime | None:
+    try:
+        at = datetime.fromisoformat(text) if text else None
+    except ValueError:
+        at = None
+    if text and (at is None or at.tzinfo is None):
+        raise QueryMalformed(problems="as_of is an instant with its offset, as 2026-11-22T09:00:00Z")
+    return at
 
 
 def _waiting(given: dict[str, Any]) -> tuple[int | None, float]:

@@ -14,7 +14,7 @@ from services.chassis import crash, database, metrics
 from services.chassis.broker import BrokerAway
 from services.chassis.definition import Service
 from services.chassis.envelope import Message
-from services.chassis.feed import Feed
+from services.chassis.feed import Feed, Page
 from services.chassis.wake import Wake
 
 log = structlog.get_logger()
@@ -34,18 +34,47 @@ class Bus(Protocol):
     def close(self) -> None: ...
 
 
+class Outbox(Protocol):
+    """What waits to be published: the feed behind ``relayed``, the position up to which everything is safe."""
+
+    def relayed(self) -> int: ...
+
+    def page(self, after: int, limit: int) -> Page: ...
+
+    def move(self, pos: int) -> None: ...
+
+
+class PostgresOutbox:
+    """The outbox of a service: its own log, and a cursor beside it."""
+
+    def __init__(self, service: Service, conn: database.Connection) -> None:
+        self._feed, self._conn = Feed(service), conn
+
+    def relayed(self) -> int:
+        """Up to where the exchange has everything."""
+        at: int = self._conn.execute(_AT).fetchone()[0]  # type: ignore[index]
+        return at
+
+    def page(self, after: int, limit: int) -> Page:
+        """What comes behind a position."""
+        return self._feed.page(self._conn, after, limit)
+
+    def move(self, pos: int) -> None:
+        """The exchange has everything up to here."""
+        self._conn.execute(_MOVE, (pos, pos))
+
+
 class Relay:
     """Publishes one service's facts."""
 
     def __init__(self, service: Service, database_url: str, bus: Bus, wake: Wake) -> None:
         self._service, self._url, self._bus, self._wake = service, database_url, bus, wake
-        self._feed = Feed(service)
         self._stopping = False
 
-    def step(self, conn: database.Connection) -> bool:
+    def step(self, outbox: Outbox) -> bool:
         """Publish the next batch; False when there was nothing to publish. Raises :class:`BrokerAway`."""
-        at: int = conn.execute(_AT).fetchone()[0]  # type: ignore[index]
-        page = self._feed.page(conn, at, BATCH)
+        at = outbox.relayed()
+        page = outbox.page(at, BATCH)
         metrics.HEAD.set(page.head)
         metrics.RELAYED.set(at if page.messages else page.head)
         if not page.messages:
@@ -53,7 +82,7 @@ class Relay:
         self._bus.publish(page.messages)
         crash.point("relay.after_publish")
         last = page.messages[-1].pos
-        conn.execute(_MOVE, (last, last))
+        outbox.move(last)
         metrics.RELAYED.set(last)
         return True
 
@@ -71,10 +100,10 @@ class Relay:
     def _lead(self, conn: database.Connection) -> None:
         while not self._stopping and not conn.execute(_LEAD).fetchone()[0]:  # type: ignore[index]
             self._wake.wait(1.0)
-        away = 0.0
+        outbox, away = PostgresOutbox(self._service, conn), 0.0
         while not self._stopping:
             try:
-                while self.step(conn) and not self._stopping:
+                while self.step(outbox) and not self._stopping:
                     away = 0.0
                 self._bus.beat()
             except BrokerAway as error:

@@ -56,7 +56,11 @@ def main() -> int:
         }
     )
     container = ServiceContainer(_door(sys.argv[1]))
-    container.start()
+    try:
+        container.start()
+    except SettingMissing as wrong:
+        print(f"{sys.argv[1]} can't start: {wrong}", file=sys.stderr)
+        return 2
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: eventlet.spawn_n(container.stop))
     container.wait()

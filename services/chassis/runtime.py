@@ -4,34 +4,28 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from urllib.parse import urlsplit
 
-import requests
 import structlog
 
 from services.chassis import database
 from services.chassis.broker import Inlet, Publisher
-from services.chassis.codec import decode, encode, shape
+from services.chassis.codec import encode
 from services.chassis.definition import Service
-from services.chassis.envelope import Message
 from services.chassis.execute import execute, read_batch
-from services.chassis.feed import Page
-from services.chassis.follow import Follower, SourceAway
+from services.chassis.follow import Follower
 from services.chassis.jobs import Worker
 from services.chassis.lanes import FollowLoop, count_parked
+from services.chassis.pull import FEED_PAGE, Pull
 from services.chassis.reads import Answer, Reads
 from services.chassis.relay import Relay
-from services.chassis.settings import Settings
+from services.chassis.settings import SettingMissing, Settings
 from services.chassis.store import Changes, Jobs, PostgresStore
 from services.chassis.wake import RowBells, Wake
 
 log = structlog.get_logger()
-FEED_PAGE = 500
-
-
 _OFF = os.environ.get("NANUM_CLOCK_OFFSET_FILE")
 
 
@@ -55,7 +49,7 @@ class Runtime:
     def __init__(self, service: Service, settings: Settings) -> None:
         self.service, self.settings = service, settings
         self._bells, self._published, self._jobs_due = RowBells(), Wake(), Wake()
-        self.store = PostgresStore(service, settings.database_url, self._committed)
+        self.store = PostgresStore(service, settings.database_url, self._committed, settings.secret.encode())
         self.reads = Reads(service, self.store, self._bells)
         self._turn = threading.Lock()
         self.relay = Relay(service, settings.database_url, Publisher(settings.amqp_url, service.name), self._published)
@@ -63,6 +57,8 @@ class Runtime:
         self.lanes = [self._lane(source) for source in service.sources]
 
     def _lane(self, source: str) -> FollowLoop:
+        if source not in self.settings.sources:
+            raise SettingMissing(f"NANUM_SOURCES lacks {source}, which {self.service.name} follows")
         pull = Pull(self.settings.sources[source], self.settings.secret)
         follower = Follower(self.service, source, self.store, pull, clock)
         return FollowLoop(follower, Inlet(self.settings.amqp_url, self.service.name, source))
@@ -108,27 +104,3 @@ class Runtime:
         yield self.relay
         yield self.worker
         yield from self.lanes
-
-
-class Pull:
-    """Reads another service's feed."""
-
-    def __init__(self, base: str, secret: str) -> None:
-        self._url = f"{base}/events"
-        self._session = requests.Session()
-        self._session.trust_env = False
-        self._session.headers["Authorization"] = f"Bearer {secret}"
-
-    def __call__(self, after: int) -> Page:
-        try:
-            answer = self._session.get(self._url, params={"after": after, "limit": FEED_PAGE}, timeout=(2, 10))
-            answer.raise_for_status()
-        except requests.RequestException as error:
-            raise SourceAway(f"{urlsplit(self._url).netloc}: {type(error).__name__}") from None
-        page = decode(answer.content)
-        return Page(page["epoch"], page["head"], list(_messages(page["data"])))
-
-
-def _messages(data: Iterable[Any]) -> Iterator[Message]:
-    for one in data:
-        yield shape(one, Message)

@@ -43,6 +43,7 @@ _MOVE = database.text(
 _PARK = database.text(
     "INSERT INTO parked (source, pos, stream, message, error) VALUES (%s, %s, %s, %s, %s) ON CONFLICT DO NOTHING"
 )
+_UNPARK = database.text("DELETE FROM parked WHERE source = %s AND pos = %s")
 
 
 @dataclass(frozen=True)
@@ -71,6 +72,7 @@ class Changes:
     done: UUID | None = None
     cursor: tuple[str, str, int] | None = None
     parked: list[tuple[str, int, str, bytes, str]] = field(default_factory=list)
+    unparked: list[tuple[str, int]] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -97,6 +99,8 @@ class Turn(Protocol):
 class Store(Protocol):
     """Where a service's log and views live."""
 
+    secret: bytes
+
     @property
     def Violation(self) -> type[Exception]:
         """What :meth:`Turn.commit` raises when the writes break a guard."""
@@ -110,8 +114,8 @@ class PostgresStore:
 
     Violation = database.Violation
 
-    def __init__(self, service: Service, url: str, committed: Any = None) -> None:
-        self.service = service
+    def __init__(self, service: Service, url: str, committed: Any = None, secret: bytes = b"") -> None:
+        self.service, self.secret = service, secret
         self.pool = database.Pool(url)
         self._committed = committed or (lambda changes: None)
 
@@ -173,6 +177,10 @@ class PostgresTurn:
             at, parked = cursor[0].fetchone() or (None, 0), frozenset(stream for (stream,) in cursor[1])
             self.cursor = Cursor(at[0], at[1], parked)
 
+    def texts(self, statement: Any, parameters: Sequence[Any]) -> list[str]:
+        """The first column of what a statement finds in this turn."""
+        return [row[0] for row in self._conn.execute(statement, parameters)]
+
     def load(self, loads: Sequence[_Load]) -> None:
         """Look rows up, in one round trip."""
         with self._conn.pipeline():
@@ -205,6 +213,8 @@ class PostgresTurn:
                 run(_MOVE, changes.cursor)
             for source, pos, stream, message, error in changes.parked:
                 run(_PARK, (source, pos, stream, message.decode(), error))
+            for place in changes.unparked:
+                run(_UNPARK, place)
             run("COMMIT")
         self.committed = changes
 
@@ -319,6 +329,11 @@ class Jobs:
         """Put a job back until ``due``, with what went wrong."""
         with self._pool.connection() as conn:
             conn.execute("UPDATE job SET due = %s, leased_until = NULL, error = %s WHERE id = %s", (due, error, id))
+
+    def forget_done(self, before: datetime) -> None:
+        """Delete the jobs that were done before an instant: what they did is in the log."""
+        with self._pool.connection() as conn:
+            conn.execute("DELETE FROM job WHERE done_at < %s", (before,))
 
     def next_due(self) -> datetime | None:
         """When the next waiting job is due."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
@@ -38,6 +38,7 @@ class World:
         self._fetch = fetch
         self._rows: dict[tuple[type, str], Any] = {}
         self._found: dict[tuple[type, str], Any] = {}
+        self._undo: dict[tuple[type, str], Any] = {}
 
     def __call__(self, kind: type[S], key: str) -> S | None:
         place = (kind, key)
@@ -55,11 +56,11 @@ class World:
 
     def apply(self, facts: Iterable[Any]) -> list[tuple[Any, str, int]]:
         """Fold a decision's facts into the rows, all or none. Returns each fact with its stream and version."""
-        before = dict(self._rows)
+        self._undo = {}
         try:
-            return [self._apply(fact) for fact in facts]
+            return [self.fold(fact) for fact in facts]
         except Exception:
-            self._rows = before | {place: row for place, row in self._rows.items() if place not in before}
+            self._rows.update(self._undo)
             raise
 
     def hear(self, source: str, heard: Heard) -> None:
@@ -77,7 +78,12 @@ class World:
                 self(part.kind, part.key)
                 self._rows[part.kind, part.key] = None
 
-    def _apply(self, fact: Any) -> tuple[Any, str, int]:
+    def _put(self, place: tuple[type, str], row: Any) -> None:
+        self._undo.setdefault(place, self._rows[place])
+        self._rows[place] = row
+
+    def fold(self, fact: Any) -> tuple[Any, str, int]:
+        """Fold one own fact into every row that it touches, and count it in its aggregate's version."""
         root = self._service.root_of[type(fact)]
         stream = fact.STREAM.format_map(vars(fact))
         key = stream.removeprefix(root.STREAM.partition("{")[0])  # type: ignore[attr-defined]
@@ -88,13 +94,32 @@ class World:
         row = self(root, key)
         if row is None:
             raise TypeError(f"{type(fact).__name__} left {root.__name__} {key} without a row")
-        self._rows[root, key] = replace(row, version=version)
+        self._put((root, key), replace(row, version=version))
         return fact, stream, version
 
     def _fold(self, view: View, fact: Any) -> None:
         name = fact.type if isinstance(fact, Heard) else type(fact)
         for key in view.on[name](fact):
-            self._rows[view.kind, key] = view.fold(key, self(view.kind, key), fact)
+            row = self(view.kind, key)
+            self._put((view.kind, key), view.fold(key, row, fact))
+
+    def mark(self) -> None:
+        """Begin to note changes."""
+        self._undo = {}
+
+    def changes(self) -> dict[tuple[type, str], Any]:
+        """What has changed since the mark, as it is now: (state, key) to row, None where it went."""
+        return {place: self._rows[place] for place in self._undo}
+
+    def override(self, kind: type, rows: Iterable[Any]) -> None:
+        """Put other rows in the place of all that are there of a state."""
+        for place in [place for place in self._rows if place[0] is kind]:
+            del self._rows[place]
+        self._rows.update({(kind, getattr(row, kind.KEY)): row for row in rows})  # type: ignore[attr-defined]
+
+    def rows(self, kind: type) -> Iterator[Any]:
+        """Every row of a state that is there."""
+        return (row for (of, _), row in self._rows.items() if of is kind and row is not None)
 
     def writes(self) -> Writes:
         """What differs from what was found."""

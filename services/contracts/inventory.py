@@ -199,13 +199,13 @@ class ItemReady(Published):
 
 
 class ItemCleaning(Published):
-    """A unit came back and rests until it is clean."""
+    """A unit came back and rests until it is clean; ``until`` is null when staff has to clean it first."""
 
     type_name = "item.cleaning"
     centre = ident()
     barcode = barcode()
     rental_id = ident()
-    until = fields.AwareDateTime(required=True)
+    until = fields.AwareDateTime(required=True, allow_none=True)
 
 
 class ItemDamaged(Published):

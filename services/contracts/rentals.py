@@ -67,6 +67,13 @@ class ReinstateResident(Command):
     resident_id = ident()
 
 
+class EndSuspension(Command):
+    """The last day ``until`` of a suspension is over."""
+
+    resident_id = ident()
+    until = fields.Date(required=True)
+
+
 class StartRental(Command):
     """Lend units to a resident: they are held, the fee is quoted, and the payment is asked for."""
 
@@ -121,9 +128,10 @@ class ReleaseItem(Command):
 
 
 class Rental(Query):
-    """One rental as it stands."""
+    """One rental as it stands, or as it stood at the instant ``as_of``."""
 
     rental_id = ident()
+    as_of = fields.AwareDateTime(load_default=None)
 
 
 class Rentals(Page):
@@ -222,7 +230,7 @@ class ResidentSuspended(Published):
 
 
 class ResidentReinstated(Published):
-    """A suspension was ended early."""
+    """A suspension is over, by its time or early."""
 
     type_name = "resident.reinstated"
     centre = ident()

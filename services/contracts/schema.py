@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from typing import ClassVar
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar
 
 from marshmallow import EXCLUDE, RAISE, Schema, fields, validate
 
@@ -11,6 +12,33 @@ from marshmallow import EXCLUDE, RAISE, Schema, fields, validate
 def snake(name: str) -> str:
     """``StartRental`` -> ``start_rental``."""
     return re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
+
+
+Upcast = Callable[[dict[str, Any]], dict[str, Any]]
+
+# Fields that name a person. Analysts get a pseudonym of their own in their place.
+PERSONS = frozenset({"resident_id"})
+
+
+class SchemaUnknown(Exception):
+    """Data of a schema version that these sources do not know, or no longer know how to lift to today's."""
+
+
+def lifted(
+    what: str, data: dict[str, Any], version: int, today: int, upcast: Callable[[int], Upcast | None]
+) -> dict[str, Any]:
+    """``data`` of schema ``version`` as of ``today``: each step from n to n + 1 is made by the pure ``upcast(n)``.
+
+    Raises :class:`SchemaUnknown` when the version is newer than today's, or a step is missing.
+    """
+    if not 1 <= version <= today:
+        raise SchemaUnknown(f"{what} has the schema version {version}, known are 1 to {today}: run a newer release")
+    for step in range(version, today):
+        lift = upcast(step)
+        if lift is None:
+            raise SchemaUnknown(f"{what} has the schema version {version}: there is no upcast from {step}")
+        data = lift(data)
+    return data
 
 
 class Command(Schema):
@@ -28,12 +56,25 @@ class Query(Schema):
 
 
 class Published(Schema):
-    """A fact that a service publishes: ids and values only, nothing personal. Readers ignore fields they don't know."""
+    """A fact that a service publishes: ids and values only, nothing personal. Readers ignore fields they don't know.
+
+    An optional field may be added as it is. Any other change raises ``schema_version`` and adds the upcast from the
+    version before: what was published once is read for ever.
+    """
 
     type_name: ClassVar[str]
+    schema_version: ClassVar[int] = 1
+    upcasts: ClassVar[Mapping[int, Upcast]] = {}
 
     class Meta:
         unknown = EXCLUDE
+
+    def read(self, data: Mapping[str, Any], version: int) -> Any:
+        """What was published under a schema version, as today's contract has it.
+
+        Raises :class:`SchemaUnknown`, or marshmallow's ValidationError.
+        """
+        return self.load(lifted(self.type_name, dict(data), version, self.schema_version, self.upcasts.get))
 
 
 class Page(Query):

@@ -36,7 +36,8 @@ REACTIONS = {("rentals", "rental.items_returned"): came_back}
 
 def let_rest(fact: item.ItemCleaning) -> Iterable[Later]:
     """When the cleaning buffer is over, the unit is ready by itself."""
-    yield Later("finish_cleaning", {"barcode": fact.barcode, "rental_id": fact.rental_id}, fact.until)
+    if fact.until:
+        yield Later("finish_cleaning", {"barcode": fact.barcode, "rental_id": fact.rental_id}, fact.until)
 
 
 SCHEDULE = {item.ItemCleaning: let_rest}

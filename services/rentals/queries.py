@@ -37,7 +37,7 @@ SELECT json_build_object(
 RESIDENT = """
 SELECT json_build_object(
     'resident_id', resident_id, 'centre', centre, 'verified_on', verified_on, 'suspended_until', suspended_until,
-    'state', CASE WHEN suspended_until >= current_date THEN 'suspended' ELSE state END,
+    'state', CASE WHEN suspended_until IS NOT NULL THEN 'suspended' ELSE state END,
     'holdings', holdings, 'version', version)
 FROM resident WHERE resident_id = %(resident_id)s
 """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import date
 from typing import Any
 
 from services.chassis.definition import Later, Timer
@@ -64,9 +65,21 @@ def await_return(fact: rental.RentalStarted) -> Iterable[Later]:
     yield Later("mark_overdue", {"rental_id": fact.rental_id}, fact.due_at)
 
 
-SCHEDULE = {rental.RentalRequested: await_payment, rental.RentalStarted: await_return}
+def await_reinstatement(fact: resident.ResidentSuspended) -> Iterable[Later]:
+    """When its last day is over, the suspension ends by itself."""
+    yield Later("end_suspension", {"resident_id": fact.resident_id, "until": fact.until.isoformat()}, fact.ends_at)
+
+
+SCHEDULE = {
+    resident.ResidentSuspended: await_reinstatement,
+    rental.RentalRequested: await_payment,
+    rental.RentalStarted: await_return,
+}
 
 JOBS = {
     "expire_payment": Timer(lambda data: rental.ExpirePayment(rental_id=data["rental_id"])),
+    "end_suspension": Timer(
+        lambda data: resident.EndSuspension(resident_id=data["resident_id"], until=date.fromisoformat(data["until"]))
+    ),
     "mark_overdue": Timer(lambda data: rental.MarkOverdue(rental_id=data["rental_id"])),
 }

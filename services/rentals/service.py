@@ -17,6 +17,7 @@ SERVICE = Service(
         command(wire.VerifyResident, resident.VerifyResident, resident.verify, resident.Resident),
         command(wire.SuspendResident, resident.SuspendResident, resident.suspend, resident.Resident),
         command(wire.ReinstateResident, resident.ReinstateResident, resident.reinstate, resident.Resident),
+        command(wire.EndSuspension, resident.EndSuspension, resident.end_suspension, resident.Resident),
         command(wire.StartRental, rental.StartRental, lending.start, rental.Rental),
         command(wire.ConfirmPayment, rental.ConfirmPayment, lending.confirm_payment, rental.Rental),
         command(wire.DeclinePayment, rental.DeclinePayment, lending.decline_payment, rental.Rental),

@@ -5,11 +5,11 @@ from __future__ import annotations
 import amqp
 import pytest
 
-from deploy.local.rabbitmq import _address
+from deploy.local.rabbitmq import address_of
 from services.chassis import database, metrics
 from services.chassis.broker import BrokerAway, Inlet, Publisher
 from services.chassis.envelope import NotAnEnvelope, open_envelope
-from services.chassis.relay import Relay
+from services.chassis.relay import PostgresOutbox, Relay
 from services.chassis.wake import Wake
 from services.rentals.service import SERVICE
 from tests.support.centre import Desk, barcodes, lend
@@ -66,8 +66,8 @@ class TestPublishing:
         kim = rentals.resident()
         rentals.do(lend(kim, "NG-C10-00001"), lend(kim, "NG-C10-00002"))
         with database.connect(rentals.url) as conn:
-            assert relay.step(conn)
-            assert not relay.step(conn)
+            assert relay.step(PostgresOutbox(SERVICE, conn))
+            assert not relay.step(PostgresOutbox(SERVICE, conn))
         messages = taken(inlet, 5)
         assert [m.type for m in messages] == [
             "house_rules.adopted",
@@ -82,7 +82,7 @@ class TestPublishing:
     def test_nothing_private_leaves(self, rentals, relay, inlet):
         rentals.do(lend(rentals.resident(), "NG-C10-00001"))
         with database.connect(rentals.url) as conn:
-            relay.step(conn)
+            relay.step(PostgresOutbox(SERVICE, conn))
         requested = taken(inlet, 4)[-1]
         assert "answer_by" not in requested.data  # the contract lacks it, so it stays here
         assert requested.data["fee_krw"] == 1200
@@ -90,9 +90,9 @@ class TestPublishing:
     def test_a_crash_between_publishing_and_the_cursor_repeats_and_never_skips(self, rentals, relay, inlet):
         rentals.do(lend(rentals.resident(), "NG-C10-00001"))
         with database.connect(rentals.url) as conn:
-            relay.step(conn)
+            relay.step(PostgresOutbox(SERVICE, conn))
             conn.execute("UPDATE relayed SET pos = 1")
-            relay.step(conn)
+            relay.step(PostgresOutbox(SERVICE, conn))
         positions = [m.pos for m in taken(inlet, 7)]
         assert positions == [1, 2, 3, 4, 2, 3, 4]
 
@@ -105,7 +105,7 @@ class TestPublishing:
         before = metrics.UNROUTABLE._value.get()
         bus = Publisher(servers.amqp_url("rentals"), "rentals")
         with database.connect(desk.store.pool.url) as conn:
-            assert Relay(SERVICE, made.app, bus, Wake()).step(conn)
+            assert Relay(SERVICE, made.app, bus, Wake()).step(PostgresOutbox(SERVICE, conn))
         bus.close()
         assert metrics.UNROUTABLE._value.get() > before
 
@@ -124,7 +124,7 @@ def rentals_feed(desk):
 
 
 def connect(servers, user):
-    at = _address(servers.amqp_url(user))
+    at = address_of(servers.amqp_url(user))
     connection = amqp.Connection(at["host"], at["user"], at["password"], virtual_host=at["vhost"])
     connection.connect()
     return connection
@@ -135,11 +135,11 @@ class TestBroker:
         servers.broker_stop()
         try:
             with database.connect(rentals.url) as conn, pytest.raises(BrokerAway):
-                relay.step(conn)
+                relay.step(PostgresOutbox(SERVICE, conn))
         finally:
             servers.broker_start()
         with database.connect(rentals.url) as conn:
-            assert relay.step(conn)
+            assert relay.step(PostgresOutbox(SERVICE, conn))
 
     def test_a_service_may_publish_only_to_its_own_exchange(self, servers):
         connection = connect(servers, "billing")

@@ -98,7 +98,7 @@ class Api:
         events: list[dict[str, Any]] = []
         while True:
             after = events[-1]["pos"] if events else 0
-            page = self.get(f"/v1/events/{service}?after={after}&limit=500", role="analyst")
+            page = self.get(f"/v1/events/{service}?after={after}&limit=500", role="manager")
             events += page["data"]
             if not page["data"]:
                 return events

@@ -44,13 +44,13 @@ class ItemReady:
 
 @fact("item.cleaning", stream="item-{barcode}")
 class ItemCleaning:
-    """The unit came back and rests until it is clean."""
+    """The unit came back and rests until it is clean: by itself at ``until``, or (None) when staff says so."""
 
     centre: str
     barcode: str
     rental_id: str
     missing: tuple[str, ...]
-    until: datetime
+    until: datetime | None
 
 
 @fact("item.incomplete", stream="item-{barcode}")
@@ -157,7 +157,7 @@ class FinishCleaning:
 
 @state("item", key="barcode", stream="item-{}")
 class Item:
-    """A unit as inventory sees it. ``last_rental`` is the rental it last came back from; ``returns`` counts them."""
+    """A unit as inventory sees it. ``last_rental`` is the rental it last came back from; ``damages`` counts repairs."""
 
     barcode: str
     centre: str

@@ -27,7 +27,7 @@ from services.inventory.domain.repair import Repair
 # -- refusals --
 
 
-class ItemUnknown(Refused):
+class ItemNotRegistered(Refused):
     """No item has the barcode {barcode}; register it with POST /v1/items."""
 
     kind = "not_found"
@@ -66,7 +66,7 @@ def _item_needs(cmd: Any) -> Iterable[Need]:
 def _known(look: Look, barcode: str) -> Item:
     item = look(Item, barcode)
     if item is None:
-        raise ItemUnknown(barcode=barcode)
+        raise ItemNotRegistered(barcode=barcode)
     return item
 
 
@@ -169,11 +169,11 @@ def take_back(cmd: TakeBackItem, look: Look, at: datetime) -> list[Any]:
     about["missing"] = cmd.missing
     if cmd.missing:
         return [facts.ItemIncomplete(**about)]
-    until = cmd.ready_from or at
-    rests: list[Any] = [facts.ItemCleaning(**about, until=until)]
+    until = None if cmd.condition == "dirty" else cmd.ready_from or at
+    rests = facts.ItemCleaning(**about, until=until)  # what is dirty rests until somebody has cleaned it
     if cmd.ready_from or cmd.condition == "dirty":
-        return rests
-    return [*rests, _ready(facts.evolve(item.barcode, item, rests[0]) or item, "cleaned")]
+        return [rests]
+    return [rests, _ready(facts.evolve(item.barcode, item, rests) or item, "cleaned")]
 
 
 @needs(_item_needs)

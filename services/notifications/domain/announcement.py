@@ -7,7 +7,7 @@ from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
 from services.chassis.kernel import Look, fact, intent, needs, state
-from services.notifications.domain.catalogue import Category, CategoryUnknown, Part, category_id
+from services.notifications.domain.catalogue import Category, CategoryUnheard, Part, category_id
 
 
 def announcement_id(centre: str, reason: str, occasion: str) -> str:
@@ -88,7 +88,7 @@ def announce(cmd: Announce, look: Look, at: datetime) -> list[Any]:
         return []
     category = look(Category, category_id(cmd.centre, cmd.category))
     if category is None:
-        raise CategoryUnknown(category=cmd.category)
+        raise CategoryUnheard(category=cmd.category)
     return [
         AnnouncementPublished(
             centre=cmd.centre,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from services.chassis.kernel import Heard, Refused, state, value
 
 
-class CategoryUnknown(Refused):
+class CategoryUnheard(Refused):
     """No category {category} is known here; describe it in inventory first."""
 
     kind = "not_found"

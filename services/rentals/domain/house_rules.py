@@ -83,8 +83,8 @@ def adopt(cmd: AdoptHouseRules, look: Look, at: datetime) -> list[Any]:
     if now and now.rules == cmd.rules:
         return []
     version = (now.version if now else 0) + 1
-    rules = Rules(HouseRules(centre=cmd.centre, rules=cmd.rules, version=version))
     try:
+        rules = Rules(HouseRules(centre=cmd.centre, rules=cmd.rules, version=version))
         rules.due(at, 1), rules.items_per_member, rules.answer_within, rules.buffer_days("camping")
     except (KeyError, TypeError, ValueError, AttributeError) as wrong:
         raise HouseRulesUnusable(problem=f"{type(wrong).__name__}: {wrong}") from None
@@ -193,6 +193,10 @@ class Rules:
         for _ in range(days):
             day = self.open_from(day + timedelta(days=1))
         return self._instant(day, self._hours(day)[0])
+
+    def end_of(self, day: date) -> datetime:
+        """The instant at which a day of the centre is over."""
+        return self._instant(day + timedelta(days=1), time())
 
     def suspension_days(self, late_days: int, units: int) -> int:
         """How long a late return stops the lending."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from services.chassis.kernel import Look, Need, Refused, Via, needs
@@ -22,7 +22,7 @@ from services.rentals.domain.rental import (
     ReturnItems,
     StartRental,
 )
-from services.rentals.domain.resident import Resident, ResidentSuspended, known
+from services.rentals.domain.resident import Resident, known, suspended
 from services.rentals.domain.shelf import READY, ItemNotReady, ItemUnknown, LendingCategory, ShelfItem
 
 PAYMENT_METHODS = ("card_terminal",)
@@ -319,14 +319,7 @@ def _suspension(rental: Rental, look: Look, rules: Rules, late_days: int, units:
         return []
     resident = known(look, rental.resident_id)
     begins = max(rules.today(at), resident.suspended_until or rules.today(at))
-    return [
-        ResidentSuspended(
-            centre=rental.centre,
-            resident_id=rental.resident_id,
-            until=begins.fromordinal(begins.toordinal() + days),
-            reason="late",
-        )
-    ]
+    return [suspended(resident, rules, begins + timedelta(days=days), "late")]
 
 
 @needs(_rental_needs)

@@ -8,7 +8,7 @@ from typing import Any
 
 from services.chassis.kernel import Look, Refused, fact, intent, needs, state, value
 from services.rentals.domain import rental
-from services.rentals.domain.house_rules import HouseRules, centre_of, in_force
+from services.rentals.domain.house_rules import HouseRules, Rules, centre_of, in_force
 
 # -- facts --
 
@@ -39,11 +39,12 @@ class ResidentSuspended:
     resident_id: str
     until: date
     reason: str
+    ends_at: datetime
 
 
 @fact("resident.reinstated", stream="resident-{resident_id}")
 class ResidentReinstated:
-    """A suspension was ended early."""
+    """A suspension is over, by its time or early."""
 
     centre: str
     resident_id: str
@@ -82,6 +83,14 @@ class ReinstateResident:
     """End a suspension early."""
 
     resident_id: str
+
+
+@intent
+class EndSuspension:
+    """The last day of a suspension is over."""
+
+    resident_id: str
+    until: date
 
 
 # -- refusals --
@@ -192,13 +201,24 @@ def verify(cmd: VerifyResident, look: Look, at: datetime) -> list[Any]:
     return [ResidentVerified(centre=resident.centre, resident_id=cmd.resident_id, method=cmd.method, verified_on=today)]
 
 
-@needs(lambda cmd: [(Resident, cmd.resident_id)])
+@needs(lambda cmd: [(Resident, cmd.resident_id), (HouseRules, centre_of(cmd.resident_id))])
 def suspend(cmd: SuspendResident, look: Look, at: datetime) -> list[Any]:
     """A suspension is set or moved; the same one again changes nothing."""
     resident = known(look, cmd.resident_id)
     if resident.suspended_until == cmd.until:
         return []
-    return [ResidentSuspended(centre=resident.centre, resident_id=cmd.resident_id, until=cmd.until, reason=cmd.reason)]
+    return [suspended(resident, in_force(look, resident.centre), cmd.until, cmd.reason)]
+
+
+def suspended(resident: Resident, rules: Rules, until: date, reason: str) -> ResidentSuspended:
+    """The fact of a suspension."""
+    return ResidentSuspended(
+        centre=resident.centre,
+        resident_id=resident.resident_id,
+        until=until,
+        reason=reason,
+        ends_at=rules.end_of(until),
+    )
 
 
 @needs(lambda cmd: [(Resident, cmd.resident_id)])
@@ -206,5 +226,14 @@ def reinstate(cmd: ReinstateResident, look: Look, at: datetime) -> list[Any]:
     """Who isn't suspended needs no reinstating."""
     resident = known(look, cmd.resident_id)
     if resident.suspended_until is None:
+        return []
+    return [ResidentReinstated(centre=resident.centre, resident_id=cmd.resident_id)]
+
+
+@needs(lambda cmd: [(Resident, cmd.resident_id)])
+def end_suspension(cmd: EndSuspension, look: Look, at: datetime) -> list[Any]:
+    """The time of a suspension is over; one that was moved meanwhile has a time of its own."""
+    resident = known(look, cmd.resident_id)
+    if resident.suspended_until != cmd.until:
         return []
     return [ResidentReinstated(centre=resident.centre, resident_id=cmd.resident_id)]

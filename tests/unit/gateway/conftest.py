@@ -21,6 +21,7 @@ from gateway.settings import Settings
 from tests.unit.gateway.services import SECRET, Stage
 
 TOKEN_SECRET = "token-secret-of-the-gateway-tests-0123456789"
+PSEUDONYM_SECRET = "pseudonym-secret-of-the-gateway-tests-0123456789"
 CENTRE = "gwangju-namgu"
 DEADLINE = 0.5  # seconds; short, because some tests wait for it to pass
 
@@ -34,7 +35,7 @@ def token(role: str = "desk", subject: str = "desk-1", centre: str = CENTRE, **m
 
 def settings(sources: dict[str, str]) -> Settings:
     """The settings of a gateway under test."""
-    return Settings("127.0.0.1", 0, sources, SECRET, TOKEN_SECRET, CENTRE, "error")
+    return Settings("127.0.0.1", 0, sources, SECRET, TOKEN_SECRET, PSEUDONYM_SECRET, CENTRE, "error")
 
 
 class Gateway:

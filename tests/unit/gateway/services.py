@@ -41,6 +41,7 @@ class Stage:
         self.asked: list[tuple[str, str, dict[str, str]]] = []
         self.decide: dict[str, Decide] = {}
         self.rows: dict[tuple[str, str], tuple[int | None, Any]] = {}
+        self.published: list[dict[str, Any]] = []
         self.down: set[str] = set()
         self.garbled: set[str] = set()
         self.gate: asyncio.Event | None = None
@@ -116,7 +117,7 @@ class Stage:
 
     async def _events(self, service: str, request: web.Request) -> web.Response:
         self.asked.append((service, "events", dict(request.query)))
-        return await _json({"epoch": "e1", "head": 9, "data": [], "next": 9})
+        return await _json({"epoch": "e1", "head": 9, "data": self.published, "next": 9})
 
 
 async def _ready(request: web.Request) -> web.Response:

@@ -226,6 +226,7 @@ def test_settings_are_read(tmp_path: Path) -> None:
             "NANUM_SOURCES": sources,
             "NANUM_INTERNAL_SECRET_FILE": str(secret),
             "NANUM_TOKEN_SECRET_FILE": str(secret),
+            "NANUM_PSEUDONYM_SECRET_FILE": str(secret),
             "NANUM_CENTRE": CENTRE,
         }
     )

@@ -46,4 +46,4 @@ def test_a_cleaned_or_found_unit_is_no_news() -> None:
 
 def test_an_unknown_category_is_refused() -> None:
     announce = Announce(announcement_id="c.a1", centre=CENTRE, category="C99", reason="new")
-    scenario(SERVICE).when(announce).then_refused("category_unknown", category="C99")
+    scenario(SERVICE).when(announce).then_refused("category_unheard", category="C99")

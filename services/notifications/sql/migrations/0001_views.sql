@@ -9,6 +9,7 @@ create table contact (  -- the only personal data of the system; no fact carries
     birth_date date,
     language text not null
 );
+comment on table contact is 'personal';  -- read by notifications alone
 create index contact_by_name on contact (centre, name, resident_id);
 create index contact_by_phone on contact ((replace(phone, '-', '')) collate "C");
 create index contact_by_last_digits on contact ((reverse(replace(phone, '-', ''))) collate "C");

@@ -1,0 +1,1 @@
+"""`POST /v1/rentals` against pgbench running the same SQL: `python -m bench.rentals`."""

@@ -1,0 +1,171 @@
+"""The SQL of one checkout as a pgbench script: the very statements of the service, one transaction per checkout.
+
+The statements are caught from the service's own store while it lends one unit, so they can't drift apart; only the
+numbers that differ from checkout to checkout are filled in, by ``replace``.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import psycopg
+
+from bench.rentals.stock import CENTRE, barcode, resident_of
+from services.chassis.execute import Asked, execute
+from services.chassis.store import PostgresStore, PostgresTurn
+from services.rentals.service import SERVICE
+
+MARK = 7000000  # a number that no unit has: its seven digits mark the places to fill in
+COMMAND = UUID("00000000-0000-4000-8000-000007000000")
+UNLOCKED = """
+CREATE SEQUENCE IF NOT EXISTS unlocked_pos START 100000000;
+CREATE OR REPLACE FUNCTION append_unlocked(events jsonb) RETURNS bigint LANGUAGE sql AS $$
+    INSERT INTO event (pos, id, stream, version, type, schema, data, meta, at)
+    SELECT nextval('unlocked_pos'), id, stream, version, type, schema, data, meta, at
+    FROM jsonb_to_recordset(events) AS e (
+        id uuid, stream text, version integer, type text, schema smallint, data jsonb, meta jsonb, at timestamptz)
+    RETURNING pos $$;
+"""
+
+
+@dataclass(frozen=True)
+class Result:
+    """What pgbench measured."""
+
+    rate: float
+    latency_ms: float
+
+
+class _Catching:
+    """A connection that notes each statement with its parameters as literals."""
+
+    def __init__(self, conn: Any, caught: list[str]) -> None:
+        self._conn, self._caught = conn, caught
+
+    def execute(self, statement: Any, parameters: Any = None) -> Any:
+        text = statement if isinstance(statement, str) else statement.as_string(self._conn)
+        self._caught.append(psycopg.ClientCursor(self._conn).mogrify(text, parameters))
+        return self._conn.execute(statement, parameters)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._conn, name)
+
+
+def catch(url: str) -> list[str]:
+    """The statements of one checkout, of a unit and a resident whose numbers are the mark."""
+    store, caught = PostgresStore(SERVICE, url), []
+    original = PostgresTurn.__init__
+
+    def catching(self: PostgresTurn, service: Any, conn: Any) -> None:
+        original(self, service, _Catching(conn, caught))  # type: ignore[arg-type]
+
+    _prepare_mark(store)
+    command = {
+        "rental_id": f"{CENTRE}.{MARK:032d}",
+        "resident_id": f"{CENTRE}.bench{MARK:07d}",
+        "barcodes": [f"BB-{MARK:07d}"],
+        "nights": 2,
+        "payment": {"method": "card_terminal"},
+        "manual_acknowledged": True,
+    }
+    PostgresTurn.__init__ = catching  # type: ignore[method-assign]
+    try:
+        meta = {"actor": {"role": "desk", "subject": "desk"}, "correlation_id": f"{MARK:032d}"}
+        (outcome,) = execute(store, SERVICE, [Asked(COMMAND, "start_rental", command, meta)], datetime.now(UTC))
+    finally:
+        PostgresTurn.__init__ = original  # type: ignore[method-assign]
+    if b"refused" in outcome:
+        raise RuntimeError(outcome.decode())
+    return caught
+
+
+def _prepare_mark(store: PostgresStore) -> None:
+    with store.pool.connection() as conn:
+        conn.execute(
+            "INSERT INTO shelf_item SELECT %s, centre, category, category_id, state FROM shelf_item WHERE barcode = %s",
+            (f"BB-{MARK:07d}", barcode(0)),
+        )
+        conn.execute(
+            "INSERT INTO resident SELECT %s, centre, state, verified_on, NULL, '[]', 2"
+            " FROM resident WHERE resident_id = %s",
+            (f"{CENTRE}.bench{MARK:07d}", resident_of(0)),
+        )
+
+
+def script(statements: list[str], locked: bool) -> str:
+    """The pgbench script. ``:n`` is this checkout's number, ``:r`` its resident's.
+
+    Without the lock (``locked`` false) the positions come from a sequence: faster, but the order has gaps and a reader
+    behind a cursor would skip facts. It is the limit to compare with, not a service anybody should run.
+    """
+    lines = ["\\set i :i + 1", "\\set n :first + :client_id * :apart + :i", "\\set r :n / 4"]
+    for statement in statements:
+        text = " ".join(statement.split())
+        if text.startswith("SELECT pg_advisory_xact_lock") and not locked:
+            continue
+        if text.startswith("SELECT coalesce(max(pos), 0) FROM event"):
+            lines.append("SELECT coalesce(max(pos), 0) AS base FROM event \\gset")
+            continue
+        lines.append(_LITERAL.sub(_filled, re.sub(r"append\(\d+, ", _APPEND[locked], text)) + ";")
+    return "\n".join(lines) + "\n"
+
+
+_APPEND = {True: "append(:base, ", False: "append_unlocked("}
+_LITERAL = re.compile(r"E?'(?:[^']|'')*'")
+_NUMBERS = "replace(replace({}, '@n', lpad(:n::text, 7, '0')), '@r', lpad(:r::text, 7, '0'))"
+
+
+def _filled(match: re.Match[str]) -> str:
+    """A literal with the mark in it becomes a ``replace`` of the mark by this checkout's numbers."""
+    literal = match.group(0)
+    if str(MARK) not in literal:
+        return literal
+    marked = literal.replace(f"bench{MARK:07d}", "bench@r").replace(str(MARK), "@n")
+    # The ids of events and jobs are made of the number here, so that they are unique in each run.
+    marked = re.sub(r'("id": ?")[0-9a-f-]{36}(")', r"\g<1>00000000-0000-4000-8001-00000@n\2", marked)
+    filled = _NUMBERS.format(re.sub(r":(?=[A-Za-z_])", ": ", marked))  # or pgbench takes `:true` for a variable
+    return f"{filled}::text[]" if re.match(r"E?'{(?!\")|E?'{\"{", marked) else filled
+
+
+@dataclass(frozen=True)
+class Bench:
+    """pgbench on one database."""
+
+    program: str
+    url: str
+    script: Path
+
+    def run(self, clients: int, seconds: float, units: int) -> Result:
+        """Lend the stocked units, each client its own share of them; undone before the next run."""
+        self._undo()
+        first, apart = 0, units // clients
+        arguments = ["-n", "-M", "prepared", "-c", clients, "-j", min(2, clients), "-T", int(seconds), "-D", "i=0"]
+        arguments += ["-D", f"first={first}", "-D", f"apart={apart}", "-f", self.script]
+        done = subprocess.run(
+            [self.program, *map(str, arguments), self.url],
+            capture_output=True,
+            text=True,
+            env={**os.environ, "PGOPTIONS": "-c plan_cache_mode=force_generic_plan -c timezone=UTC"},
+        )
+        if done.returncode:
+            raise RuntimeError(done.stderr[-2000:])
+        rate = re.search(r"tps = ([\d.]+)", done.stdout)
+        latency = re.search(r"latency average = ([\d.]+)", done.stdout)
+        if not rate or not latency:
+            raise RuntimeError(done.stdout)
+        return Result(float(rate.group(1)), float(latency.group(1)))
+
+    def _undo(self) -> None:
+        with psycopg.connect(self.url, autocommit=True) as conn:
+            for table in ("hold", "rental", "outcome", "job"):
+                conn.execute(f"TRUNCATE {table}")
+            conn.execute("DELETE FROM event WHERE stream LIKE 'rental-%'")
+            conn.execute("UPDATE resident SET holdings = '[]' WHERE holdings <> '[]'")
+            conn.execute("VACUUM ANALYZE")

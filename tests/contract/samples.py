@@ -1,0 +1,159 @@
+"""Golden samples: every published event as it leaves, and every own fact as it is stored, of every schema version.
+
+``python -m tests.contract.samples`` writes those that are missing. One that is there is never written again: it stands
+for what lies in logs and queues of that version.
+"""
+
+from __future__ import annotations
+
+import json
+import types
+from collections.abc import Iterator
+from dataclasses import fields, is_dataclass
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any, get_args, get_origin, get_type_hints
+from uuid import UUID, uuid5
+
+from services.chassis.codec import builtins
+from services.chassis.definition import Service
+from services.chassis.envelope import Message
+from tests.architecture.test_contracts import DEFINED
+
+HERE = Path(__file__).parent
+COMMAND = "python -m tests.contract.samples"
+CENTRE = "gwangju-namgu"
+EPOCH = "0f5c2d3e-8a3b-4c55-9a53-6a1b5b1d7c10"
+AT = datetime.fromisoformat("2026-11-23T01:00:00+00:00")
+TEXTS = {
+    "centre": CENTRE,
+    "barcode": "NG-C10-001",
+    "barcodes": "NG-C10-001",
+    "still_out": "NG-C10-002",
+    "missing": "peg bag",
+    "category": "C10",
+    "code": "C10",
+    "category_id": f"{CENTRE}.C10",
+    "group": "camping",
+    "group_code": "camping",
+    "name_ko": "캠핑 의자",
+    "name_en": "Camping chair",
+    "hazard": "pinch",
+    "manual_ko": "펴서 앉으세요.",
+    "manual_en": "Unfold it, then sit.",
+    "ko": "의자",
+    "en": "chair",
+    "maker": "Kovea A/S",
+    "reference": "AS-20261123-7",
+    "approval_number": "30412345",
+    "channel": "email",
+    "payment_method": "card_terminal",
+    "method": "card_terminal",
+    "condition": "damaged",
+    "cause": "inexperience",
+    "rule": "no_fault",
+}
+# Where one word means different things.
+WORDS = {
+    ("resident.verified", "method"): "id_card",
+    ("resident.suspended", "reason"): "late",
+    ("item.ready", "reason"): "cleaned",
+    ("rental.cancelled", "reason"): "payment_declined",
+    ("payment.declined", "reason"): "insufficient_funds",
+    ("notice.failed", "reason"): "no_address",
+    ("announcement.published", "reason"): "repaired",
+    ("notice.sent", "kind"): "receipt",
+    ("notice.failed", "kind"): "receipt",
+    ("notice.queued", "kind"): "receipt",
+    ("notice.dropped", "kind"): "due_today",
+}
+NUMBERS = {"fee_krw": 600, "amount_krw": 1200, "purchase_price_krw": 30000, "cost_krw": 15000, "nights": 2, "qty": 1}
+
+
+def published() -> Iterator[tuple[Path, Service, type]]:
+    """The file of each published event's present version."""
+    for service in DEFINED.values():
+        for fact, contract in service.publish.items():
+            yield HERE / "samples" / f"{contract.type_name}.v{contract.schema_version}.json", service, fact
+
+
+def stored() -> Iterator[tuple[Path, Service, type]]:
+    """The file of each own fact's present version."""
+    for service in DEFINED.values():
+        for name, fact in service.facts.items():
+            schema: int = fact.SCHEMA  # type: ignore[attr-defined]
+            yield HERE / "stored" / service.name / f"{name}.v{schema}.json", service, fact
+
+
+def sample(fact: Any) -> Any:
+    """A fact with plausible values, the same every time."""
+    return _made(fact, fact.TYPE)
+
+
+def message(service: Service, fact: Any) -> Message:
+    """The sample of a fact as it leaves the service."""
+    contract = service.published[fact.TYPE]
+    return Message(
+        source=service.name,
+        epoch=EPOCH,
+        pos=42,
+        previous=41,
+        id=str(uuid5(UUID(EPOCH), fact.TYPE)),
+        type=fact.TYPE,
+        stream=fact.STREAM.format_map(builtins(sample(fact))),
+        version=1,
+        at=AT,
+        data=contract.dump(sample(fact)),
+        correlation_id="6f0f2c1d4be04b6f8d0a5a0c6d1e7a11",
+        causation_id=str(uuid5(UUID(EPOCH), "cause")),
+        schema=contract.schema_version,
+    )
+
+
+def _made(kind: Any, event: str) -> Any:
+    hints = get_type_hints(kind)
+    return kind(**{f.name: _value(hints[f.name], f.name, event) for f in fields(kind)})
+
+
+def _value(hint: Any, name: str, event: str) -> Any:
+    if isinstance(hint, types.UnionType):
+        hint = next(each for each in get_args(hint) if each is not types.NoneType)
+    if get_origin(hint) is tuple:
+        return (_value(get_args(hint)[0], name, event),)
+    if is_dataclass(hint):
+        return _made(hint, event)
+    if hint is str:
+        return _text(name, event)
+    if get_origin(hint) is dict:
+        return {"version": 1, "time_zone": "Asia/Seoul"}
+    return {int: NUMBERS.get(name, 1), bool: True, date: AT.date(), datetime: AT}[hint]
+
+
+def _text(name: str, event: str) -> str:
+    if (event, name) in WORDS:
+        return WORDS[event, name]
+    if (name.endswith("_id") and name not in TEXTS) or name in ("about", "after_rental"):
+        thing = {"about": "rental_id", "after_rental": "rental_id"}.get(name, name)
+        return f"{CENTRE}.{uuid5(UUID(EPOCH), thing).hex}"
+    return TEXTS[name]
+
+
+def write(path: Path, document: Any) -> None:
+    """Write a sample unless it is there."""
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(document, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
+        print(path.relative_to(HERE.parents[1]))
+
+
+def main() -> None:
+    """Write what is missing."""
+    for path, service, fact in published():
+        leaving = message(service, fact)
+        write(path, {"headers": leaving.headers(), "data": leaving.data})
+    for path, _, fact in stored():
+        write(path, builtins(sample(fact)))
+
+
+if __name__ == "__main__":
+    main()

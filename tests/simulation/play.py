@@ -1,0 +1,279 @@
+"""One history: a seed, fifty commands, a dozen faults; then everything heals, and the checks look at what is left."""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from functools import cache
+from random import Random
+from typing import Any
+from unittest import mock
+
+from services.billing.service import SERVICE as BILLING
+from services.chassis import crash, execute, follow, jobs, lanes
+from services.chassis.execute import Asked
+from services.inventory.service import SERVICE as INVENTORY
+from services.notifications.service import SERVICE as NOTIFICATIONS
+from services.rentals.service import SERVICE as RENTALS
+from tests.simulation.checks import CHECKS
+from tests.simulation.desk import Desk, Request, new_uuid, stock
+from tests.simulation.disk import Disk
+from tests.simulation.exchange import Broker
+from tests.simulation.nemesis import Nemesis
+from tests.simulation.outside import CardTerminal, Mailbox
+from tests.simulation.process import Crash, Process, hold
+from tests.support.centre import MONDAY
+
+SERVICES = {service.name: service for service in (INVENTORY, RENTALS, BILLING, NOTIFICATIONS)}
+COMMANDS, FAULTS = 50, (10, 20)
+BOTH, QUEUE_ALONE, FEED_ALONE = "queue and feed", "queue alone", "feed alone"
+TOO_LONG = 6000  # steps
+
+
+class NeverQuiet(Exception):
+    """After everything has healed, the centre does not come to rest."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of a seed: the hash of everything that happened, and what the checks object to."""
+
+    seed: int
+    trace: str
+    steps: int
+    commands: int
+    faults: Counter[str]
+    problems: list[str] = field(default_factory=list)
+
+
+class Journal:
+    """Stands in for the log: errors are kept, for the story of a seed that failed."""
+
+    def __init__(self, play: Play) -> None:
+        self._play = play
+
+    def __getattr__(self, level: str) -> Any:
+        return lambda event, **said: self._play.hear(level, event, said)
+
+
+class Play:
+    """The centre, its desk, its nemesis, and the one source of chance. ``tell`` prints every step."""
+
+    def __init__(self, seed: int, *, commands: int = COMMANDS, tell: bool = False) -> None:
+        self.seed, self._tell, self.chance = seed, tell, Random(seed)
+        self.steps, self.now, self.replies_lost = 0, MONDAY, 0.0
+        self.problems: list[str] = []
+        self._digest = hashlib.sha256()
+        self._acting: Process | None = None
+        self.way = self.chance.choices([BOTH, QUEUE_ALONE, FEED_ALONE], [6, 2, 1])[0]
+        self.feeds_gone, self.broker_gone = self.way == QUEUE_ALONE, self.way == FEED_ALONE
+        late = self.chance.choice(["billing", "notifications", None, None, None]) if self.way == BOTH else None
+        self.broker = Broker(self.happens)
+        self.terminal = CardTerminal(self.chance, lambda: self.now)
+        self.mailbox = Mailbox(self.chance)
+        self.disks = {name: disk.copy() for name, disk in opened(late).items()}
+        self.processes: dict[str, Process] = {name: Process(self, disk) for name, disk in self.disks.items()}
+        for name, process in self.processes.items():
+            process.feed_away = 1.0 if self.feeds_gone else 0.0
+            process.boot()
+            if name == late:
+                process.kill(back_at=self.below(250))
+                continue
+            for follow_ in process.follows:
+                follow_.inlet.open()
+        self.broker.away = 1.0 if self.broker_gone else 0.0
+        if self.broker_gone:
+            self.broker.wipe()
+        self.desk = Desk(self, commands)
+        self.nemesis = Nemesis(self, self.chance.randint(*FAULTS))
+        self.note(f"{self.way}, late: {late}")
+
+    # -- chance --
+
+    def happens(self, probability: float) -> bool:
+        """Whether something of this probability happens now."""
+        return probability > 0 and self.chance.random() < probability
+
+    def below(self, limit: int) -> int:
+        """A number from 0 to below ``limit``."""
+        return self.chance.randrange(limit) if limit else 0
+
+    def few(self, most: int) -> int:
+        """A number from 1 to ``most``."""
+        return self.chance.randint(1, most)
+
+    # -- what is seen --
+
+    def note(self, text: str) -> None:
+        """Add to the trace."""
+        self._digest.update(text.encode() + b"\n")
+        if self._tell:
+            print(text)
+
+    def hear(self, level: str, event: str, said: dict[str, Any]) -> None:
+        """What the services log."""
+        error = sys.exc_info()[1] if level == "exception" else None
+        if self._tell and level in ("error", "exception", "critical"):
+            print(f"      {event} {said} {error!r}")
+        if event == "command_failed" or (event == "job_failed" and not isinstance(error, lanes.TRANSIENT)):
+            self.fault(f"{event}: {error!r}")
+
+    def fault(self, what: str) -> None:
+        """Something that must not happen has happened."""
+        self.problems.append(what)
+
+    def point(self, name: str) -> None:
+        """A point at which the acting process may have to die."""
+        acting = self._acting
+        if acting and acting.doomed:
+            acting.doomed -= 1
+            if not acting.doomed:
+                raise Crash(name)
+
+    # -- what happens --
+
+    def run(self) -> Outcome:
+        """Play it to the end."""
+        with self.on_stage():
+            while (self.desk.left or self.nemesis.left) and self.steps < TOO_LONG:
+                self.nemesis.pass_time()
+                self.revive()
+                self.step()
+            try:
+                self.heal()
+                self.settle()
+            except NeverQuiet as never:
+                self.fault(f"does not come to rest: {never}")
+            for name, check in CHECKS.items():
+                self.problems += [f"{name}: {problem}" for problem in check(self)]
+        for name, disk in self.disks.items():
+            self.note(f"{name}: {[row[:7] for row in disk.events]}")
+        asked = len(self.desk.requests)
+        return Outcome(self.seed, self._digest.hexdigest(), self.steps, asked, self.nemesis.done, self.problems)
+
+    def step(self) -> None:
+        """Somebody does something."""
+        self.steps += 1
+        self.now += timedelta(milliseconds=self.below(3000))
+        dice = self.chance.random()
+        ready = self.ready() if dice >= 0.2 else []
+        if dice < 0.04 and self.nemesis.left:
+            self.note(f"{self.steps} {self.now} nemesis: {self.nemesis.step()}")
+        elif ready:
+            self.act(*self.chance.choice(ready))
+        elif self.desk.left or self.desk.unanswered:
+            self.note(f"{self.steps} {self.now} desk: {self.desk.step()}")
+        elif self.nemesis.left:
+            self.note(f"{self.steps} {self.now} nemesis: {self.nemesis.step()}")
+
+    def ready(self) -> list[tuple[Process, Any]]:
+        """Who could act."""
+        return [(p, actor) for p in self.processes.values() if p.up for actor in p.actors if actor.ready]
+
+    def act(self, process: Process, actor: Any) -> None:
+        """Let an actor do one thing; it may be its last."""
+        self._acting = process
+        try:
+            done = actor.step()
+        except Crash as died:
+            done = f"crash at {died}"
+            process.kill(self.steps + self.few(15))
+        finally:
+            self._acting = None
+        self.note(f"{self.steps} {self.now} {actor.name}: {done}")
+
+    def revive(self, at_once: bool = False) -> None:
+        """Start again what has been down long enough."""
+        for process in self.processes.values():
+            if not process.up and (at_once or process.back_at <= self.steps):
+                process.boot()
+                self.note(f"{self.steps} {process.name} is back")
+
+    def heal(self) -> None:
+        """End every fault but those that this history is about."""
+        self.nemesis.heal()
+        for process in self.processes.values():
+            process.doomed = 0
+        self.revive(at_once=True)
+
+    def settle(self) -> None:
+        """Until everybody has an answer, nothing is left to do, and no timer waits."""
+        limit = self.steps + TOO_LONG
+        while True:
+            self.rest(limit)
+            due = [disk.next_due for disk in self.disks.values() if disk.next_due]
+            if not due:
+                return
+            self.now = max(self.now, min(due)) + timedelta(seconds=1)
+
+    def rest(self, limit: int) -> None:
+        """Until nobody has anything to do now."""
+        while True:
+            ready = self.ready()
+            waiting = self.desk.unanswered
+            if not ready and not waiting and not self.idle():
+                return
+            self.steps += 1
+            self.now += timedelta(milliseconds=self.below(2000))
+            if self.steps > limit:
+                raise NeverQuiet(", ".join(sorted({actor.name for _, actor in ready})) or f"{len(waiting)} requests")
+            if ready:
+                self.act(*self.chance.choice(ready))
+            elif waiting:
+                self.note(f"{self.steps} {self.now} desk: {self.desk.send(waiting[0])}")
+
+    def idle(self) -> bool:
+        """Whether somebody will act when a little time has passed."""
+        return not self.feeds_gone and any(f.behind for p in self.processes.values() for f in p.follows)
+
+    @contextmanager
+    def on_stage(self) -> Iterator[None]:
+        """While this runs, crash points, patience and logs are the simulation's."""
+        journal = Journal(self)
+        with (
+            mock.patch.object(crash, "point", self.point),
+            mock.patch.object(lanes, "patiently", hold),
+            mock.patch.object(execute, "log", journal),
+            mock.patch.object(follow, "log", journal),
+            mock.patch.object(jobs, "log", journal),
+            mock.patch.object(lanes, "log", journal),
+        ):
+            yield
+
+
+@cache
+def opened(late: str | None) -> dict[str, Disk]:
+    """The disks of a centre that has just opened. Service ``late`` has heard of nothing yet."""
+    play = Calm(late)
+    with play.on_stage():
+        for n, (service, name, data) in enumerate(stock()):
+            request = Request(service, Asked(new_uuid(play.chance), name, data, {"correlation_id": f"stock-{n}"}))
+            play.desk.send(request)
+            play.rest(10_000)
+            assert b'"result"' in request.answers[0], request.answers
+    return play.disks
+
+
+class Calm(Play):
+    """A centre without a desk, where nothing breaks."""
+
+    def __init__(self, late: str | None) -> None:
+        self.seed, self._tell, self.chance = 0, False, Random(0)
+        self.steps, self.now, self.replies_lost = 0, MONDAY - timedelta(hours=1), 0.0
+        self.problems = []
+        self._digest, self._acting = hashlib.sha256(), None
+        self.feeds_gone, self.broker_gone = True, False
+        self.broker = Broker(self.happens)
+        self.terminal, self.mailbox = CardTerminal(self.chance, lambda: self.now), Mailbox(self.chance)
+        self.disks = {name: Disk(service) for name, service in SERVICES.items()}
+        self.processes = {name: Process(self, disk) for name, disk in self.disks.items()}
+        for process in self.processes.values():
+            process.boot()
+            if process.name == late:
+                process.actors = [actor for actor in process.actors if actor not in process.follows]
+        self.desk = Desk(self, 0)
