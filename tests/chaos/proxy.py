@@ -45,6 +45,7 @@ class Pair:
     def __init__(self, client: asyncio.StreamWriter, server: asyncio.StreamWriter) -> None:
         self.client, self.server = client, server
         self.orphaned = False  # bytes were swallowed: it can't be made whole again
+        self.lost = False  # the other end vanished without a word: nothing gets through any more, ever
 
     def reset(self) -> None:
         """End both sides with RST."""
@@ -100,13 +101,13 @@ class Proxy:
     ) -> None:
         try:
             while chunk := await reader.read(CHUNK):
-                if weather() is not FAIR and not await self._weathered(pair, chunk, weather):
+                if pair.lost or (weather() is not FAIR and not await self._weathered(pair, chunk, weather)):
                     continue
                 writer.write(chunk)
                 self.bytes += len(chunk)
                 await writer.drain()
             await self._until_clear(weather)
-            while weather().swallow:  # the other side does not even hear of the end
+            while weather().swallow or pair.lost:  # the other side does not even hear of the end
                 pair.orphaned = True
                 await self._changed.wait()
             if writer.can_write_eof():
@@ -151,6 +152,12 @@ class Proxy:
         self._changed.set()
         self._changed = asyncio.Event()
 
+    def lose(self) -> int:
+        """Every connection's other end vanishes without a word; new ones are as ever. How many there were."""
+        for pair in self._pairs:
+            pair.lost = True
+        return len(self._pairs)
+
     def reset(self) -> int:
         """Reset every connection; how many there were."""
         pairs = [*self._pairs]
@@ -194,6 +201,10 @@ class Proxies:
     def reset(self, name: str) -> int:
         """Reset every connection of a link; how many there were."""
         return int(self._do(_call(self.links[name].reset)))
+
+    def lose(self, name: str) -> int:
+        """Every connection's other end vanishes without a word; how many there were."""
+        return int(self._do(_call(self.links[name].lose)))
 
     def clear(self) -> None:
         """Fair weather everywhere."""

@@ -50,6 +50,14 @@ def cut(shot: Shot) -> Iterator[None]:
     yield
 
 
+@fault("link's connections lost", LINKS, weight=3, smoke=False)
+def lost(shot: Shot) -> Iterator[None]:
+    """The other end of every connection vanishes without a word, as when its machine lost power; new ones work."""
+    shot.touches = {shot.target.split("-")[0]}
+    shot.note = f"{shot.centre.proxies.lose(shot.target)} connections"
+    yield
+
+
 @fault("link half-open", LINKS, weight=8, lasts=(1.0, 4.0))
 def half_open(shot: Shot) -> Iterator[None]:
     """What is sent one way never arrives, and nobody is told; in the end the connections are reset."""
