@@ -6,7 +6,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import click
 from rich.console import Console
@@ -244,6 +244,23 @@ def simulate(args: tuple[str, ...]) -> None:
     """Simulate the centre under faults, many histories long; --help shows how."""
     os.chdir(ROOT)
     os.execv(sys.executable, [sys.executable, "-m", "tests.simulation", *args])
+
+
+@cli.command()
+@click.option("--minutes", default=10.0, show_default=True, help="How long the load is under fire.")
+@click.option("--seed", type=int, help="The order of the draws; another one each time when none is given.")
+@click.option("--faults", type=int, help="Stop after so many faults.")
+@click.option("--kind", "kinds", multiple=True, help="Of these kinds alone; may be given several times.")
+@click.option("--every", nargs=2, type=float, default=(2.0, 3.0), show_default=True, help="Seconds between two faults.")
+@click.option("--pace", default=70.0, show_default=True, help="Commands per second, at most.")
+@click.option("--output", type=click.Path(path_type=Path), default=ROOT / ".chaos", show_default=".chaos")
+@click.option("--publish", is_flag=True, help="Write the report to docs/ as well.")
+@click.option("--keep", is_flag=True, help="Keep the installation of the drill, to look at it.")
+def chaos(output: Path, publish: bool, **plan: Any) -> None:
+    """Play faults against an installation of its own under load; the exit code is 1 if a promise was broken."""
+    from tests.chaos.command import main  # the drill lives with the tests
+
+    sys.exit(main(output, ROOT / "docs" if publish else None, plan, lambda step: out.print(f"[green]✓[/] {step}")))
 
 
 @cli.command()

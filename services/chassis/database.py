@@ -23,14 +23,32 @@ BOUNDS = (
 )
 AWAY = (psycopg.OperationalError, psycopg.InterfaceError)
 Violation = errors.IntegrityError
-Connection = psycopg.Connection[Any]
+PATIENCE = 20.0  # seconds for any answer: more than the server's own bounds, which a server that is gone can't keep
 
 
-def connect(url: str) -> Connection:
-    """A connection in autocommit mode with bounded waits. JSON comes as the text that Postgres made."""
-    conn = psycopg.connect(
+class Connection(psycopg.Connection[Any]):
+    """A connection whose every wait ends, also when the server vanished without a word."""
+
+    patience: float | None = PATIENCE
+
+    def wait(self, gen: Any, interval: float = 0.1, timeout: float | None = None) -> Any:
+        """Wait for an answer. Raises psycopg.OperationalError after ``patience`` seconds; it is closed then."""
+        try:
+            return super().wait(gen, interval, self.patience if timeout is None else timeout)
+        except errors._WaitTimeout:
+            self.close()  # nobody may wait for this answer once more
+            raise psycopg.OperationalError(f"the database did not answer within {self.patience} s") from None
+
+
+def connect(url: str, patience: float | None = PATIENCE) -> Connection:
+    """A connection in autocommit mode with bounded waits; with ``patience=None`` an answer may take for ever.
+
+    JSON comes as the text that Postgres made.
+    """
+    conn = Connection.connect(
         url, autocommit=True, connect_timeout=5, options=BOUNDS, tcp_user_timeout=10000, application_name="nanum"
     )
+    conn.patience = patience
     conn.adapters.register_loader("json", TextLoader)
     conn.adapters.register_loader("jsonb", TextLoader)
     return conn

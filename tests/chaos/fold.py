@@ -1,0 +1,97 @@
+"""Views folded anew from the events: what every view should be, to be compared with what it is (invariant 6)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from importlib import import_module
+from typing import Any
+
+from deploy.local.processes import SERVICES
+from services.chassis.codec import builtins, encode
+from services.chassis.definition import Service, View
+from services.chassis.feed import read_fact
+from services.chassis.kernel import Heard
+from tests.chaos.evidence import Event, Evidence
+
+Rows = dict[tuple[type, str], Any]
+
+
+def definition(name: str) -> Service:
+    """The definition of a service."""
+    service: Service = import_module(f"services.{name}.service").SERVICE
+    return service
+
+
+def folded_views(service: Service) -> list[View]:
+    """The views that are folded from events; records, such as contacts, are not."""
+    return [view for view in service.views if view.source]
+
+
+def tables() -> dict[str, list[str]]:
+    """The tables of every service's views."""
+    return {name: [view.kind.VIEW for view in folded_views(definition(name))] for name in SERVICES}  # type: ignore[attr-defined]
+
+
+def differences(evidence: Evidence) -> Iterator[str]:
+    """Every row that differs from the fold of the events, lacks, or should not be there."""
+    for name in SERVICES:
+        service = definition(name)
+        rows = fold(service, evidence)
+        for view in folded_views(service):
+            kind: Any = view.kind
+            meant = {key: row for (of, key), row in rows.items() if of is kind and row is not None}
+            yield from _compare(name, view, meant, evidence.views[name][kind.VIEW])
+
+
+def _compare(name: str, view: View, meant: dict[str, Any], stored: list[dict[str, Any]]) -> Iterator[str]:
+    kind: Any = view.kind
+    found = {getattr(row, kind.KEY): row for row in view.reader.rows(encode(stored))}
+    for key in sorted(meant.keys() | found.keys()):
+        if _plain(meant.get(key)) != _plain(found.get(key)):
+            yield (
+                f"{name}.{kind.VIEW} {key}: the events say {_short(meant.get(key))}, the view {_short(found.get(key))}"
+            )
+
+
+def _plain(row: Any) -> Any:
+    return None if row is None else builtins(row)  # a date of a field without a type comes back as text
+
+
+def _short(row: Any) -> str:
+    return "nothing" if row is None else str(builtins(row))[:300]
+
+
+def fold(service: Service, evidence: Evidence) -> Rows:
+    """The rows of all views of a service, from its own log and from what its sources published."""
+    rows: Rows = {}
+    for event in evidence.logs[service.name]:
+        _own(service, rows, event)
+    for source in service.sources:
+        published = definition(source)
+        for event in evidence.logs[source]:
+            if event.type in published.published and (source, event.type) in service.touched_by:
+                _heard(service, rows, published, event)
+    return rows
+
+
+def _own(service: Service, rows: Rows, event: Event) -> None:
+    fact = read_fact(service, event.type, event.schema, encode(event.data))
+    for view in service.touched_by.get(type(fact), ()):
+        _fold(rows, view, type(fact), fact)
+    root: Any = service.root_of[type(fact)]
+    key = event.stream.removeprefix(root.STREAM.partition("{")[0])
+    rows[root, key] = replace(rows[root, key], version=event.version)
+
+
+def _heard(service: Service, rows: Rows, source: Service, event: Event) -> None:
+    data = source.published[event.type].dump(read_fact(source, event.type, event.schema, encode(event.data)))
+    place = (source.name, event.type)
+    heard = Heard(event.type, service.contracts_heard[place].load(data), event.stream, event.id, event.at)
+    for view in service.touched_by[place]:
+        _fold(rows, view, event.type, heard)
+
+
+def _fold(rows: Rows, view: View, name: Any, fact: Any) -> None:
+    for key in view.on[name](fact):
+        rows[view.kind, key] = view.fold(key, rows.get((view.kind, key)), fact)

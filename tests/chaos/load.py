@@ -1,0 +1,217 @@
+"""The load: desks that lend, take back, register and scan, and keepers who bring what came back to the shelf."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import threading
+import time
+from collections import deque
+from typing import Any
+from uuid import UUID
+
+from tests.chaos.client import Client
+from tests.chaos.history import OK, History, Op
+
+CONDITIONS = ("good",) * 40 + ("dirty",) * 4 + ("damaged",) * 2 + ("incomplete", "lost")
+CAUSES = ("wear", "ignorance", "inexperience", "accident", "wilful")
+REST = 2.0  # seconds before a keeper looks at a unit that came back
+HOT = 12  # units that every desk wants
+
+
+class Load:
+    """Runs desks and keepers in a thread of their own until :meth:`stop`. ``pace``: commands per second, at most."""
+
+    def __init__(
+        self, client: Client, history: History, seed: int, barcodes: list[str], residents: list[str], pace: float
+    ) -> None:
+        self._client, self._history, self._seed, self._pace = client, history, seed, pace
+        self._hot, self._shelf = barcodes[:HOT], deque(barcodes[HOT:])
+        self._residents, self._rest = deque(residents), deque[tuple[float, str]]()
+        self._stopping = False
+        self._next = 0.0
+        self._old: deque[tuple[Op, str, Any, str]] = deque(maxlen=400)
+        self.errors: list[str] = []
+
+    def start(self, desks: int = 24, keepers: int = 6) -> None:
+        """Begin."""
+        self._thread = threading.Thread(target=lambda: asyncio.run(self._run(desks, keepers)), name="load", daemon=True)
+        self._thread.start()
+
+    def stop(self, grace: float = 30.0) -> None:
+        """No new operations; those under way get ``grace`` seconds for a definite answer."""
+        self._stopping = True
+        self._thread.join(grace)
+        self._client.giving_up = True
+        self._thread.join(15)
+
+    async def _run(self, desks: int, keepers: int) -> None:
+        async with self._client:
+            work = [self._forever(f"desk-{n}", self._serve) for n in range(desks)]
+            work += [self._forever(f"keeper-{n}", self._keep) for n in range(keepers)]
+            await asyncio.gather(*work)
+
+    async def _forever(self, name: str, work: Any) -> None:
+        dice = random.Random(f"{self._seed}:{name}")
+        while not self._stopping:
+            try:
+                await work(name, dice)
+            except Exception as error:  # a bug of the drill: it must not end quietly
+                self.errors.append(f"{name}: {type(error).__name__}: {error}")
+                await asyncio.sleep(1)
+
+    async def _turn(self) -> None:
+        """Wait so that all together send no more than the pace."""
+        now = time.monotonic()
+        self._next = max(self._next + 1 / self._pace, now - 0.5)
+        await asyncio.sleep(max(0.0, self._next - now))
+
+    def _op(self, who: str, kind: str, dice: random.Random, **about: Any) -> Op:
+        return Op(who, kind, str(UUID(int=dice.getrandbits(128), version=4)), self._client._now(), about)
+
+    async def _command(
+        self, who: str, kind: str, dice: random.Random, path: str, body: Any, role: str = "desk", **about: Any
+    ) -> Op:
+        await self._turn()
+        op = await self._client.do(self._op(who, kind, dice, path=path, **about), path, body, role)
+        self._old.append((op, path, body, role))
+        return op
+
+    # -- the desk --
+
+    async def _serve(self, who: str, dice: random.Random) -> None:
+        chance = dice.random()
+        if chance < 0.03:
+            await self._register(who, dice)
+        elif chance < 0.06:
+            await self._ask_again(who, dice)
+        elif chance < 0.12:
+            await self._scan(who, dice, dice.choice(self._hot))
+        else:
+            await self._lend(who, dice)
+
+    async def _register(self, who: str, dice: random.Random) -> None:
+        number = dice.randrange(10**8)
+        person = {"name": f"새 주민 {number}", "phone": f"010-{number // 10000:04d}-{number % 10000:04d}"}
+        op = await self._command(who, "register", dice, "/v1/residents", person)
+        if op.outcome != OK:
+            return
+        resident = op.seen["resident_id"]
+        path = f"/v1/residents/{resident}/verification"
+        verified = await self._command(who, "verify", dice, path, {"method": "id_card"}, resident=resident)
+        if verified.outcome == OK:
+            self._residents.append(resident)
+
+    async def _ask_again(self, who: str, dice: random.Random) -> None:
+        """An old request once more, with its old key: nothing may happen, and the answer must be the same."""
+        done = [each for each in self._old if each[0].definite]
+        if not done:
+            return await asyncio.sleep(0.1)
+        old, path, body, role = dice.choice(done)
+        again = Op(who, old.kind, old.id, self._client._now(), dict(old.about), repeats=True)
+        await self._client.do(again, path, body, role)
+
+    async def _scan(self, who: str, dice: random.Random, barcode: str) -> Op:
+        op = await self._client.scan(self._op(who, "scan", dice, barcode=barcode), barcode)
+        return op
+
+    def _choose(self, dice: random.Random) -> list[str]:
+        if dice.random() < 0.12:
+            return [dice.choice(self._hot)]
+        count = min(dice.choice((1, 1, 1, 2, 2, 3)), len(self._shelf))
+        return [self._shelf.popleft() for _ in range(count)]
+
+    async def _lend(self, who: str, dice: random.Random) -> None:
+        units = self._choose(dice)
+        if not units:
+            return await asyncio.sleep(0.2)
+        resident = self._residents.popleft()
+        order = {
+            "resident_id": resident,
+            "barcodes": units,
+            "nights": dice.randint(1, 3),
+            "payment": {"method": "card_terminal"},
+            "manual_acknowledged": True,
+        }
+        try:
+            op = await self._command(who, "lend", dice, "/v1/rentals", order, barcodes=units, resident=resident)
+            if op.outcome == OK and await self._paid(who, dice, op):
+                await self._take_back(who, dice, op.seen["rental_id"], units)
+        finally:
+            self._residents.append(resident)
+            self._put_aside(u for u in units if u not in self._hot)
+            if any(u in self._hot for u in units):
+                self._put_aside(units)
+
+    def _put_aside(self, units: Any) -> None:
+        for unit in units:
+            self._rest.append((time.monotonic() + REST, unit))
+
+    async def _paid(self, who: str, dice: random.Random, lent: Op) -> bool:
+        rental, version = lent.seen["rental_id"], lent.version
+        until = time.monotonic() + 25
+        while time.monotonic() < until and not self._stopping:
+            headers = {"If-None-Match": f'"{version}"', "Prefer": "wait=2"}
+            op = self._op(who, "look", dice, rental=rental)
+            await self._client.get(op, f"/v1/rentals/{rental}", headers)
+            if op.outcome == OK and op.status == 200:
+                if op.seen["state"] != "awaiting_payment":
+                    return bool(op.seen["state"] == "out")
+                version = op.version
+            elif op.status != 304:
+                await asyncio.sleep(0.3)
+        return False
+
+    async def _take_back(self, who: str, dice: random.Random, rental: str, units: list[str]) -> None:
+        parts = [units[:1], units[1:]] if len(units) > 1 and dice.random() < 0.2 else [units]
+        for part in parts:
+            found = [self._found(unit, dice) for unit in part]
+            path = f"/v1/rentals/{rental}/return"
+            await self._command(who, "return", dice, path, {"items": found}, rental=rental, barcodes=part)
+
+    def _found(self, unit: str, dice: random.Random) -> dict[str, Any]:
+        condition = dice.choice(CONDITIONS)
+        if condition == "damaged":
+            return {"barcode": unit, "condition": condition, "cause": dice.choice(CAUSES)}
+        if condition == "incomplete":
+            return {"barcode": unit, "condition": "good", "missing": ["설명서"]}
+        return {"barcode": unit, "condition": condition}
+
+    # -- the keeper --
+
+    async def _keep(self, who: str, dice: random.Random) -> None:
+        """Look at a unit that came back, do the one thing that it needs next, and put it back on the shelf at last."""
+        if not self._rest or self._rest[0][0] > time.monotonic():
+            return await asyncio.sleep(0.1)
+        _, unit = self._rest.popleft()
+        seen = (await self._scan(who, dice, unit)).seen
+        item, holder = seen.get("item"), seen.get("holder")
+        if item and item["state"] == "ready" and holder is None:
+            if unit not in self._hot:
+                self._shelf.append(unit)
+            return
+        if holder and holder["state"] in ("held", "out"):
+            await self._mind(who, dice, unit, holder)
+        elif item:
+            await self._mend(who, dice, unit, item)
+        self._put_aside([unit])
+
+    async def _mind(self, who: str, dice: random.Random, unit: str, holder: dict[str, Any]) -> None:
+        """A unit is out though its desk is through with it: the desk never saw the payment. Take it back."""
+        if holder["state"] == "out" and dice.random() < 0.3:
+            path, rental = f"/v1/rentals/{holder['rental_id']}/return", holder["rental_id"]
+            body = {"items": [{"barcode": unit, "condition": "good"}]}
+            await self._command(who, "return", dice, path, body, rental=rental, barcodes=[unit])
+
+    async def _mend(self, who: str, dice: random.Random, unit: str, item: dict[str, Any]) -> None:
+        repair = item.get("repair_id")
+        match item["state"]:
+            case "damaged":
+                await self._command(
+                    who, "repair", dice, f"/v1/repairs/{repair}/sent", {"maker": "제조사", "reference": "A-1"}
+                )
+            case "repair":
+                body = {"mended": True, "cost_krw": 10000}
+                await self._command(who, "repair", dice, f"/v1/repairs/{repair}/returned", body)
+            case "cleaning" | "preparing" | "lost":
+                await self._command(who, "ready", dice, f"/v1/items/{unit}/ready", {}, barcode=unit)

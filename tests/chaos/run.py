@@ -1,0 +1,162 @@
+"""One drill from beginning to end: open the centre, load, faults, heal, quiet, evidence, checks, report."""
+
+from __future__ import annotations
+
+import random
+import shutil
+import time
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from tests.chaos import report
+from tests.chaos.centre import Centre
+from tests.chaos.checkers import adrift_krw, all_checks
+from tests.chaos.client import Client
+from tests.chaos.evidence import Evidence, gather
+from tests.chaos.faults import KINDS
+from tests.chaos.fold import tables
+from tests.chaos.history import History
+from tests.chaos.load import Load
+from tests.chaos.nemesis import Nemesis
+from tests.chaos.stock import open_centre, shuffled
+from tests.chaos.watch import Watch, jobs_left, lag, seconds_until
+
+Progress = Callable[[str], None]
+EXAMPLES = 10
+NOTES = (
+    "kill -9 and an immediate stop do not test the loss of power: what the kernel has, it keeps. "
+    "That committed means flushed (`fsync`, `synchronous_commit`, `full_page_writes`) is a setting that `up` writes.",
+    "One broker node: quorum queues are there for their semantics, not for a second copy.",
+    "A full disk is played by the limit on file sizes, which Postgres handles as ENOSPC.",
+    "A job whose worker was killed is done by another one when its lease of 60 s is over: settling waits for that.",
+    "Clock jumps are of the service's own clock, up to an hour back and a minute forward; the machine's stays right.",
+)
+
+
+@dataclass
+class Plan:
+    """What is to be played. ``faults``: how many at most, None for as many as fit; ``kinds``: of these alone."""
+
+    minutes: float = 10.0
+    seed: int = 1
+    faults: int | None = None
+    kinds: Collection[str] = ()
+    every: tuple[float, float] = (2.0, 3.0)
+    units: int = 1600
+    residents: int = 2400
+    pace: float = 70.0
+    desks: int = 24
+    keep: bool = False
+
+
+def play(plan: Plan, output: Path | None = None, progress: Progress = lambda _: None) -> dict[str, Any]:
+    """Play a drill; returns its result, which is also written to ``output``."""
+    centre = Centre()
+    try:
+        centre.up()
+        progress("the centre is up, behind its fault proxies")
+        barcodes, residents = open_centre(centre.fleet, plan.units, plan.residents)
+        seconds_until(lambda: lag(centre) == 0, 120)
+        progress(f"{plan.units} units and {plan.residents} residents are there")
+        result = _under_fire(plan, centre, barcodes, residents, progress)
+        history = result.pop("history")
+        if output:
+            report.write(result, output)
+            history.write(output / "history.jsonl")
+            if plan.keep or not result["passed"]:
+                shutil.copytree(centre.home / "logs", output / "logs", dirs_exist_ok=True)
+        return result
+    finally:
+        centre.close(keep=plan.keep)
+
+
+def _under_fire(
+    plan: Plan, centre: Centre, barcodes: list[str], residents: list[str], progress: Progress
+) -> dict[str, Any]:
+    history, watch = History(), Watch(centre)
+    tokens = {role: centre.fleet.token(role) for role in ("desk", "manager")}
+    client = Client(centre.fleet.url, tokens, history, centre.now)
+    load = Load(
+        client, history, plan.seed, shuffled(barcodes, plan.seed), shuffled(residents, plan.seed + 1), plan.pace
+    )
+    nemesis = Nemesis(centre, plan.seed, [*(plan.kinds or KINDS)])
+    watch.start()
+    load.start(plan.desks)
+    began = centre.now()
+    nemesis.run(began + plan.minutes * 60, plan.faults, plan.every)
+    if plan.faults is None:
+        time.sleep(max(0.0, began + plan.minutes * 60 - centre.now()))
+    seconds = centre.now() - began
+    progress(f"{len(nemesis.inflicted)} faults under load in {seconds:.0f} s")
+    centre.heal()
+    load.stop()
+    stopped = centre.now()
+    # What was logged must be everywhere within seconds; what it sets off (cards, letters) may take its time.
+    quiet = seconds_until(lambda: lag(centre) == 0, 60)
+    settled = seconds_until(lambda: jobs_left(centre) == 0 and lag(centre) == 0, 200)
+    watch.stop()
+    progress(f"quiet after {quiet} s, settled after {settled} s")
+    evidence = gather(centre, tables())
+    progress(f"{sum(map(len, evidence.logs.values()))} events to check")
+    result = judge(evidence, history)
+    rows = report.recoveries(nemesis.inflicted, history, watch.seen, stopped)
+    return _result(plan, result, history, nemesis, load, rows) | {
+        "seconds_under_fire": round(seconds, 1),
+        "quiet_s": None if quiet is None else round(quiet, 2),
+        "settled_s": None if settled is None else round(settled, 2),
+        "events": sum(map(len, evidence.logs.values())),
+        "history": history,
+    }
+
+
+def judge(evidence: Evidence, history: History) -> dict[str, Any]:
+    """Every invariant's violations, and the damage in numbers."""
+    found = {name: list(check()) for name, check in all_checks(evidence, history).items()}
+    count = {name.split()[0]: len(violations) for name, violations in found.items()}
+    return {
+        "checks": {n: {"violations": len(v), "examples": [*islice(v, EXAMPLES)]} for n, v in found.items()},
+        "damage": {
+            "lost": count["I2"],
+            "doubled": count["I3"],
+            "double_rentals": count["I1"],
+            "krw_adrift": adrift_krw(evidence),
+            "views_differing": count["I6"],
+            "letters_repeated": sum(times - 1 for times in evidence.mails.values()),
+        },
+    }
+
+
+def _result(
+    plan: Plan, judged: dict[str, Any], history: History, nemesis: Nemesis, load: Load, rows: list[dict[str, Any]]
+) -> dict[str, Any]:
+    dead = [row for row in rows if row["kind"] in report.BROKER_DEAD]
+    others = [row for row in rows if row["kind"] not in report.BROKER_DEAD]
+    errors = [*load.errors[:EXAMPLES], *nemesis.errors]
+    return {
+        "date": datetime.now(UTC).date().isoformat(),
+        "seed": plan.seed,
+        "minutes": plan.minutes,
+        "machine": report.machine(),
+        "passed": not errors and not any(check["violations"] for check in judged["checks"].values()),
+        "totals": report.totals(history),
+        **judged,
+        "faults": len(nemesis.inflicted),
+        "kinds": len({fault.kind for fault in nemesis.inflicted}),
+        "recovery": report.spread([row["recovered_s"] for row in others if row["recovered_s"] is not None]),
+        "recovery_broker": report.spread([row["recovered_s"] for row in dead if row["recovered_s"] is not None]),
+        "by_kind": report.by_kind(rows),
+        "by_operation": report.by_operation(history),
+        "skipped": nemesis.skipped,
+        "errors_of_the_drill": errors,
+        "notes": list(NOTES),
+        "each_fault": rows,
+    }
+
+
+def new_seed() -> int:
+    """A seed for a drill that names none."""
+    return random.randrange(1, 10**6)
