@@ -195,7 +195,7 @@ def decide_one(
 
 
 def _reaction_refused(m: Meant, refused: Refused) -> None:
-    """A reaction has nobody to hear its "no". What only lacks something is raised, to be parked and tried again."""
+    """A reaction has nobody to hear its "no". What only lacks something is raised, to be tried again."""
     if refused.kind == refusals.UNAVAILABLE:
         raise refused
     log.warning("reaction_refused", command=m.command.name, code=refused.code(), command_id=str(m.id))

@@ -11,7 +11,7 @@ import random
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid5
 
@@ -22,15 +22,21 @@ from services.chassis.definition import Service
 from services.chassis.envelope import Message
 from services.chassis.execute import Clock, Meant, decide_one, wanted
 from services.chassis.feed import Page, heard_in
-from services.chassis.kernel import Heard
+from services.chassis.kernel import Heard, Refused
 from services.chassis.store import Changes, Parked, Store, Turn
 
 log = structlog.get_logger()
 Pull = Callable[[int], Page]
 
+PATIENCE = timedelta(seconds=30)  # for what another source is about to say
+
 
 class EpochChanged(Exception):
     """The source's log is another one than the one followed so far (it was restored); a human must decide."""
+
+
+class NotYet(Exception):
+    """A fact waits for one of another source, which is on its way: it can be taken in soon."""
 
 
 class SourceAway(Exception):
@@ -52,6 +58,7 @@ class Follower:
     def __init__(self, service: Service, source: str, store: Store, pull: Pull, clock: Clock) -> None:
         self.service, self.source = service, source
         self._store, self._pull, self._clock = store, pull, clock
+        self._awaited: tuple[int, datetime] | None = None
 
     # -- one batch --
 
@@ -123,7 +130,7 @@ class Follower:
         """Take in messages, whatever is wrong with them; returns the cursor. Raises when a server is away."""
         try:
             absorbed = self.absorb(messages)
-        except (*database.AWAY, EpochChanged):
+        except (*database.AWAY, EpochChanged, NotYet):
             raise
         except Exception as error:
             return self._one_by_one(messages, error)
@@ -136,7 +143,15 @@ class Follower:
     def _one_by_one(self, messages: Sequence[Message], error: Exception) -> int:
         if len(messages) > 1:
             return max(self.take([message]) for message in messages)
+        if isinstance(error, Refused) and self._waited(messages[0]) < PATIENCE:
+            raise NotYet(f"{messages[0].type} at {messages[0].pos} of {self.source}: {error}") from error
         return self._park(messages[0], error)
+
+    def _waited(self, message: Message) -> timedelta:
+        """How long this message has been waited for; a strict decision refuses only what is not there yet."""
+        if self._awaited is None or self._awaited[0] != message.pos:
+            self._awaited = (message.pos, self._clock())
+        return self._clock() - self._awaited[1]
 
     def _park(self, message: Message, error: Exception) -> int:
         with self._store.turn([], [], self.source) as turn:

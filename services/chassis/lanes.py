@@ -10,11 +10,11 @@ import structlog
 from services.chassis import crash, database, metrics
 from services.chassis.broker import BrokerAway, Delivery, Inlet
 from services.chassis.envelope import Message, NotAnEnvelope, open_envelope
-from services.chassis.follow import EpochChanged, Follower, SourceAway, patiently
+from services.chassis.follow import EpochChanged, Follower, NotYet, SourceAway, patiently
 
 log = structlog.get_logger()
 IDLE_PULL = 3.0
-TRANSIENT = (*database.AWAY, SourceAway)
+TRANSIENT = (*database.AWAY, SourceAway, NotYet)
 
 
 class FollowLoop:

@@ -87,7 +87,13 @@ def _own(service: Service, rows: Rows, event: Event) -> None:
 def _heard(service: Service, rows: Rows, source: Service, event: Event) -> None:
     data = source.published[event.type].dump(read_fact(source, event.type, event.schema, encode(event.data)))
     place = (source.name, event.type)
-    heard = Heard(event.type, service.contracts_heard[place].load(data), event.stream, event.id, event.at)
+    heard = Heard(
+        event.type,
+        service.contracts_heard[place].read(data, source.published[event.type].schema_version),
+        event.stream,
+        event.id,
+        event.at,
+    )
     for view in service.touched_by[place]:
         _fold(rows, view, event.type, heard)
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import random
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
-from services.chassis.follow import EpochChanged
+from services.chassis.follow import EpochChanged, NotYet
+from services.rentals.domain.house_rules import NoHouseRules
 from tests.support.centre import CENTRE, MONDAY, Desk, Source, ask, barcodes, lend, refusals
 
 
@@ -118,6 +120,35 @@ class TestTrouble:
         ((pos, error),) = desk.rows("SELECT pos, error FROM parked")
         assert pos == 3 and "our own fault" in error
         assert shelf(desk) == {"NG-C10-001": "preparing"}
+
+    def test_what_waits_for_another_source_holds_its_lane_for_a_while_and_is_parked_then(self, desk):
+        """Notifications hears of a repair before it heard of the rental: the other lane will bring it."""
+        said = desk.inventory.stock("NG-C10-001")
+        view = next(v for v in desk.store.service.views if v.kind.VIEW == "shelf_item")
+        original, there = view.evolve, []
+
+        def waits(now, heard):
+            if heard.type == "item.ready" and not there:
+                raise NoHouseRules(centre=CENTRE)
+            return original(now, heard)
+
+        object.__setattr__(view, "evolve", waits)
+        try:
+            with pytest.raises(NotYet):
+                desk.follower.take(said)
+            assert (cursor(desk), shelf(desk)) == (2, {"NG-C10-001": "preparing"})
+            there.append("now")
+            assert desk.follower.take(said) == 3
+            there.clear()
+            about = {"centre": CENTRE, "barcode": "NG-C10-001", "category": "C10", "reason": "found"}
+            desk.inventory.says("item.ready", "item-NG-C10-001", **about, after_rental=None)
+            with pytest.raises(NotYet):
+                desk.follower.take(desk.inventory.messages[3:])
+            desk.follower._clock = lambda: MONDAY + timedelta(seconds=31)
+            assert desk.follower.take(desk.inventory.messages[3:]) == 4
+        finally:
+            object.__setattr__(view, "evolve", original)
+        assert desk.rows("SELECT pos FROM parked") == [(4,)]
 
     def test_another_log_under_the_same_name_stops_the_follower(self, desk):
         desk.follower.take(desk.inventory.stock("NG-C10-001"))

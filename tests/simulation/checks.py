@@ -95,7 +95,7 @@ def _folded(play: Play, disk: Disk) -> dict[type, dict[str, bytes]]:
     for source in {view.source for view in service.views} - {OWN, ""}:
         for message in play.disks[source].published:
             if (source, message.type) in service.touched_by:
-                data = service.contracts_heard[source, message.type].load(message.data)
+                data = service.contracts_heard[source, message.type].read(message.data, message.schema)
                 world.hear(source, Heard(message.type, data, message.stream, message.id, message.at))
     rows = world.writes().inserts
     return {kind: {getattr(r, kind.KEY): encode(r) for r in many} for kind, many in rows.items()}  # type: ignore
