@@ -166,7 +166,7 @@ class RabbitMQ:
             channel = connection.channel()
             for service in subscription.services:
                 source = subscription.source(service)
-                channel.queue_delete(subscription.shelf(service).name)
+                channel.queue_delete(subscription.stash(service).name)
                 channel.queue_delete(f"{source}.last")
                 channel.exchange_delete(exchange_of(source))
 

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from deploy.local.problems import InstallationError
 from deploy.local.secrets import write_private
-from services.chassis.broker import Shelf, exchange_of, stream_of
+from services.chassis.broker import Stash, exchange_of, stream_of
 
 KINDS = ("stream", "queue")
 NAME = re.compile(r"[a-z][a-z0-9-]{0,30}\Z")
@@ -43,14 +43,14 @@ class Subscription:
         """What stands for a service in the names of this subscription."""
         return f"analytics.{self.name}.{service}"
 
-    def shelf(self, service: str) -> Shelf:
+    def stash(self, service: str) -> Stash:
         """The queue that the analyst reads."""
-        return shelf(self.source(service), self.kind)
+        return stash(self.source(service), self.kind)
 
     @property
     def readable(self) -> str:
         """The only names that the analyst may read, as the broker wants it."""
-        return "^(" + "|".join(re.escape(self.shelf(service).name) for service in self.services) + ")$"
+        return "^(" + "|".join(re.escape(self.stash(service).name) for service in self.services) + ")$"
 
     def definitions(self, vhost: str) -> Iterator[tuple[str, dict[str, object]]]:
         """User, rights, exchanges and queues, as the broker imports them: (section, entry)."""
@@ -58,24 +58,24 @@ class Subscription:
         rights = {"configure": "^$", "write": "^$", "read": self.readable}
         yield "permissions", {"user": self.user, "vhost": vhost, **rights}
         for service in self.services:
-            yield from kept(self.source(service), self.shelf(service), vhost)
+            yield from kept(self.source(service), self.stash(service), vhost)
 
 
-def shelf(source: str, kind: str) -> Shelf:
+def stash(source: str, kind: str) -> Stash:
     """A stream that any number may read again, or a queue that hands each event to one reader."""
     if kind == "stream":
         return stream_of(source)
     arguments = {"x-queue-type": "quorum", "x-max-length-bytes": LARGEST_QUEUE, "x-overflow": "drop-head"}
-    return Shelf(f"{source}.queue", arguments)
+    return Stash(f"{source}.queue", arguments)
 
 
-def kept(source: str, shelf: Shelf, vhost: str) -> Iterator[tuple[str, dict[str, object]]]:
+def kept(source: str, stash: Stash, vhost: str) -> Iterator[tuple[str, dict[str, object]]]:
     """An exchange and the queue that gets everything from it: (section, entry)."""
     lasting = {"vhost": vhost, "durable": True, "auto_delete": False}
     exchange = {"name": exchange_of(source), "type": "topic", "internal": False, "arguments": {}}
-    bound = {"source": exchange_of(source), "destination": shelf.name, "destination_type": "queue", "routing_key": "#"}
+    bound = {"source": exchange_of(source), "destination": stash.name, "destination_type": "queue", "routing_key": "#"}
     yield "exchanges", {**lasting, **exchange}
-    yield "queues", {**lasting, "name": shelf.name, "arguments": dict(shelf.arguments)}
+    yield "queues", {**lasting, "name": stash.name, "arguments": dict(stash.arguments)}
     yield "bindings", {"vhost": vhost, **bound, "arguments": {}}
 
 

@@ -37,19 +37,19 @@ def queue_of(consumer: str, source: str) -> str:
 
 
 @dataclass(frozen=True)
-class Shelf:
+class Stash:
     """A queue that is declared with a publisher's exchange and gets everything from it, for readers to come."""
 
     name: str
     arguments: Mapping[str, Any]
 
 
-def stream_of(service: str) -> Shelf:
+def stream_of(service: str) -> Stash:
     """What a service published in the last 30 days, at most 1 GiB, to be read again from any offset by any number.
 
     A stream drops whole segments, so these are small.
     """
-    return Shelf(
+    return Stash(
         f"{service}.stream",
         {
             "x-queue-type": "stream",
@@ -128,13 +128,13 @@ class Lane:
 class Publisher:
     """Publishes one service's messages, each persistent and confirmed; hundreds of confirms are in flight at a time.
 
-    Its shelf is the stream of the service, unless another is given.
+    Its stash is the stream of the service, unless another is given.
     """
 
-    def __init__(self, url: str, service: str, shelf: Shelf | None = None) -> None:
+    def __init__(self, url: str, service: str, stash: Stash | None = None) -> None:
         self._lane = Lane(url, f"{service}.relay")
         self._exchange = exchange_of(service)
-        self._shelf = shelf or stream_of(service)
+        self._stash = stash or stream_of(service)
         self._waiting: set[int] = set()
         self._refused = 0
 
@@ -147,9 +147,9 @@ class Publisher:
         self._sent = 0
         try:
             channel.exchange_declare(self._exchange, "topic", durable=True, auto_delete=False)
-            shelf = dict(self._shelf.arguments)
-            channel.queue_declare(self._shelf.name, durable=True, auto_delete=False, arguments=shelf)
-            channel.queue_bind(self._shelf.name, self._exchange, "#")
+            stash = dict(self._stash.arguments)
+            channel.queue_declare(self._stash.name, durable=True, auto_delete=False, arguments=stash)
+            channel.queue_bind(self._stash.name, self._exchange, "#")
             channel.confirm_select()
         except Exception as error:
             self._lane.drop()

@@ -13,6 +13,7 @@ from services.chassis import database
 from services.chassis.codec import decode, shape
 from services.chassis.definition import Service
 from services.chassis.envelope import Message
+from services.chassis.kernel import Heard
 from services.contracts.schema import lifted
 
 _LOG = database.text("SELECT epoch::text, (SELECT coalesce(max(pos), 0) FROM event) FROM log")
@@ -78,3 +79,11 @@ def read_fact(service: Service, type: str, schema: int, data: str | bytes) -> An
     kind: Any = service.facts[type]
     raw = lifted(f"the stored {type}", decode(data), schema, kind.SCHEMA, lambda n: service.upcasts.get((type, n)))
     return shape(raw, kind)
+
+
+def heard_in(service: Service, source: str, message: Message) -> Heard | None:
+    """What a message says to a service; None when it doesn't listen to such. Raises when it is malformed."""
+    contract = service.contracts_heard.get((source, message.type))
+    if contract is None:
+        return None
+    return Heard(message.type, contract.read(message.data, message.schema), message.stream, message.id, message.at)

@@ -21,7 +21,7 @@ from services.chassis import crash, database, metrics
 from services.chassis.definition import Service
 from services.chassis.envelope import Message
 from services.chassis.execute import Clock, Meant, decide_one, wanted
-from services.chassis.feed import Page
+from services.chassis.feed import Page, heard_in
 from services.chassis.kernel import Heard
 from services.chassis.store import Changes, Parked, Store, Turn
 
@@ -44,14 +44,6 @@ class Absorbed:
     pos: int
     new: int
     hole: bool
-
-
-def heard_in(service: Service, source: str, message: Message) -> Heard | None:
-    """What a message says to a service; None when it doesn't listen to such. Raises when it is malformed."""
-    contract = service.contracts_heard.get((source, message.type))
-    if contract is None:
-        return None
-    return Heard(message.type, contract.read(message.data, message.schema), message.stream, message.id, message.at)
 
 
 class Follower:

@@ -9,8 +9,7 @@ from typing import Any
 from services.chassis import database
 from services.chassis.definition import OWN, Service
 from services.chassis.envelope import Message
-from services.chassis.feed import Page, read_fact
-from services.chassis.follow import heard_in
+from services.chassis.feed import Page, heard_in, read_fact
 from services.chassis.world import World
 
 Pull = Callable[[int], Page]

@@ -19,7 +19,8 @@ from services.chassis.definition import Service
 from services.chassis.envelope import Message
 from services.chassis.feed import Feed, Page
 from services.chassis.kernel import Need
-from services.chassis.store import Changes, Cursor, _loads
+from services.chassis.statements import loads
+from services.chassis.store import Changes, Cursor
 from services.chassis.world import World, Writes
 
 Reach = Callable[[str], None]
@@ -113,8 +114,10 @@ class Disk:
         if changes.cursor:
             source, epoch, pos = changes.cursor
             self.followed[source] = (epoch, pos)
-        for source, pos, stream, _, error in changes.parked:
-            self.parked.setdefault((source, pos), (stream, error))
+        for parked in changes.parked:
+            self.parked.setdefault((parked.source, parked.pos), (parked.stream, parked.error))
+        for place in changes.unparked:
+            self.parked.pop(place, None)
         for id, kind, due, data, meta in changes.jobs:
             if id not in self.jobs and id not in self.done:
                 self.jobs[id] = Job(id, kind, due, encode(data), encode(meta))
@@ -205,7 +208,7 @@ class MemoryTurn:
         """Read what is known, and the rows that are needed."""
         disk = self._disk
         self.seen = {id: disk.outcomes[id] for id in ids if id in disk.outcomes}
-        for load in _loads(needs):
+        for load in loads(needs):
             keys = load.keys
             if load.via:
                 of, name = load.via
@@ -227,6 +230,7 @@ class MemoryStore:
     """The store of one process, on the disk of its service. ``reach`` raises when the disk can't be reached."""
 
     Violation = database.Violation
+    secret = b"simulation"
 
     def __init__(self, disk: Disk, reach: Reach) -> None:
         self.disk, self._reach = disk, reach
