@@ -8,29 +8,28 @@ from dataclasses import replace
 from typing import Any
 from unittest import mock
 
-from marshmallow import Schema
-
 from services.chassis import metrics
 from services.chassis.codec import encode
 from services.chassis.definition import Service
+from services.contracts.schema import Published
 
 MOST = 20_000
-_loaded: dict[tuple[type, bytes], Any] = {}
+_loaded: dict[tuple[type, int, bytes], Any] = {}
 
 
 class Remembered:
     """A contract that remembers what it has loaded. Loading is pure, and no fold changes what it hears."""
 
-    def __init__(self, schema: Schema) -> None:
+    def __init__(self, schema: Published) -> None:
         self._schema, self._kind = schema, type(schema)
 
-    def load(self, data: Any) -> Any:
-        """What the contract makes of ``data``."""
-        place = (self._kind, encode(data))
+    def read(self, data: Any, version: int) -> Any:
+        """What the contract makes of ``data`` of a schema version."""
+        place = (self._kind, version, encode(data))
         if place not in _loaded:
             if len(_loaded) >= MOST:
                 _loaded.clear()
-            _loaded[place] = self._schema.load(data)
+            _loaded[place] = self._schema.read(data, version)
         return _loaded[place]
 
 
@@ -53,6 +52,9 @@ class Unmeasured:
         """Forgotten."""
 
     def inc(self) -> None:
+        """Forgotten."""
+
+    def observe(self, _: float) -> None:
         """Forgotten."""
 
     def time(self) -> Any:
