@@ -18,7 +18,7 @@ import requests
 import structlog
 from prometheus_client import Gauge, start_http_server
 
-from deploy.local.subscriptions import shelf
+from deploy.local.subscriptions import stash
 from deploy.local.tokens import LIFETIME, mint
 from services.chassis import logs
 from services.chassis.broker import BrokerAway, Lane, Publisher, exchange_of, stream_of
@@ -66,7 +66,7 @@ class Forward:
 
     def __init__(self, url: str, name: str, kind: str, service: str, page: Callable[[str, int], Page]) -> None:
         source = f"analytics.{name}.{service}"
-        self._publisher = Publisher(url, source, shelf(source, kind))
+        self._publisher = Publisher(url, source, stash(source, kind))
         self._last = Lane(url, f"{source}.last")
         self._exchange = exchange_of(source)
         self._page, self._labels = page, (name, service)

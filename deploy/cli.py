@@ -153,7 +153,7 @@ def subscribe(
 def told(installation: Installation, subscription: Subscription, password: str) -> None:
     """All that the analyst has to know; the password can't be shown again."""
     offset = '  (with the consumer argument x-stream-offset: "first")' if subscription.kind == "stream" else ""
-    queues = "\n".join(f"  {subscription.shelf(service).name}" for service in subscription.services)
+    queues = "\n".join(f"  {subscription.stash(service).name}" for service in subscription.services)
     out.print(f"""
 [bold]{subscription.name} may read[/]
 {queues}{offset}

@@ -52,7 +52,7 @@ class Analyst:
         return connection
 
     def queue(self, service):
-        return self.subscription.shelf(service).name
+        return self.subscription.stash(service).name
 
     def read(self, service, until):
         """The stream of a service from its first message to the position ``until``, each position once."""

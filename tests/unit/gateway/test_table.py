@@ -188,9 +188,11 @@ def test_a_request_is_one_log_line_without_anything_personal(gateway: Gateway, s
     assert "010" not in str(lines) and "김" not in str(lines)
 
 
-def test_log_lines_are_json() -> None:
+def test_log_lines_are_json(monkeypatch: pytest.MonkeyPatch) -> None:
     from gateway import logs
 
+    # Another test's tool may have set up logging for itself, which disables the loggers that it finds.
+    monkeypatch.setattr(logging.getLogger("uvicorn.error"), "disabled", False)
     before = structlog.get_config()
     root, out = logging.getLogger(), io.StringIO()
     handlers, level = root.handlers[:], root.level
