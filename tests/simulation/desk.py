@@ -16,7 +16,7 @@ from services.rentals.domain.rental import OUT, Rental
 from tests.support.centre import CENTRE, RULES, category_data
 
 if TYPE_CHECKING:
-    from tests.simulation.play import Play
+    from tests.simulation.play import Centre
 
 SECTIONS = ("centre", "calendar", "fees", "limits", "reservation", "late", "payments", "safety", "damage")
 HOUSE = {section: RULES[section] for section in SECTIONS}
@@ -62,8 +62,8 @@ def newcomer(resident_id: str, email: str | None) -> list[Said]:
 class Desk:
     """Asks ``left`` more commands."""
 
-    def __init__(self, play: Play, left: int) -> None:
-        self._play, self._chance, self.left = play, play.chance, left
+    def __init__(self, centre: Centre) -> None:
+        self._centre, self._chance, self.left = centre, centre.chance, 0
         self.requests: list[Request] = []
         self._next: list[Said] = []
         self.residents = [f"{CENTRE}.{n:032x}" for n in range(3)]
@@ -93,7 +93,7 @@ class Desk:
 
     def send(self, request: Request) -> str:
         """On its way; now and then twice."""
-        process = self._play.processes[request.service]
+        process = self._centre.processes[request.service]
         said = f"{request.service}.{request.asked.name} {request.asked.id}"
         if not process.up:
             return f"{said}: nobody there"
@@ -104,7 +104,7 @@ class Desk:
 
     def rows(self, service: str, kind: type) -> list[Any]:
         """What a scan at the desk would show."""
-        return self._play.disks[service].all(kind)
+        return self._centre.disks[service].all(kind)
 
     def any_of(self, things: list[Any]) -> Any:
         """One of them by chance, None when there are none."""
@@ -125,7 +125,7 @@ class Desk:
 
     def day(self, ahead: int) -> str:
         """A day."""
-        return (self._play.now + timedelta(days=self._chance.randint(0, ahead))).date().isoformat()
+        return (self._centre.now + timedelta(days=self._chance.randint(0, ahead))).date().isoformat()
 
 
 def lend(desk: Desk) -> Iterable[Said]:

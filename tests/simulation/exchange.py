@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from types import SimpleNamespace
 from typing import Any
 
 from services.chassis.broker import BrokerAway, Delivery
-from services.chassis.codec import encode
 from services.chassis.envelope import Message
 
 Chance = Callable[[float], bool]
@@ -146,4 +144,4 @@ class MemoryInlet:
         return self._broker.queues[self.place]
 
 
-GARBAGE: Parcel = ({"nonsense": "1"}, encode(SimpleNamespace().__dict__))
+GARBAGE: Parcel = ({"nonsense": "1"}, b"{}")

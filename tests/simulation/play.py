@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import cache
 from random import Random
 from typing import Any
@@ -56,45 +56,30 @@ class Outcome:
 class Journal:
     """Stands in for the log: errors are kept, for the story of a seed that failed."""
 
-    def __init__(self, play: Play) -> None:
-        self._play = play
+    def __init__(self, centre: Centre) -> None:
+        self._centre = centre
 
     def __getattr__(self, level: str) -> Any:
-        return lambda event, **said: self._play.hear(level, event, said)
+        return lambda event, **said: self._centre.hear(level, event, said)
 
 
-class Play:
-    """The centre, its desk, its nemesis, and the one source of chance. ``tell`` prints every step."""
+class Centre:
+    """All that there is: the services' processes on their disks, the broker, the terminal, the mailbox, the desk."""
 
-    def __init__(self, seed: int, *, commands: int = COMMANDS, tell: bool = False) -> None:
-        self.seed, self._tell, self.chance = seed, tell, Random(seed)
-        self.steps, self.now, self.replies_lost = 0, MONDAY, 0.0
+    def __init__(self, chance: Random, now: datetime, disks: dict[str, Disk], *, tell: bool = False) -> None:
+        self.chance, self.now, self._tell = chance, now, tell
+        self.steps, self.replies_lost = 0, 0.0
+        self.feeds_gone = self.broker_gone = False
         self.problems: list[str] = []
         self.crashes: Counter[str] = Counter()
         self._digest = hashlib.sha256()
         self._acting: Process | None = None
-        self.way = self.chance.choices([BOTH, QUEUE_ALONE, FEED_ALONE], [6, 2, 1])[0]
-        self.feeds_gone, self.broker_gone = self.way == QUEUE_ALONE, self.way == FEED_ALONE
-        late = self.chance.choice(["billing", "notifications", None, None, None]) if self.way == BOTH else None
         self.broker = Broker(self.happens)
-        self.terminal = CardTerminal(self.chance, lambda: self.now)
-        self.mailbox = Mailbox(self.chance)
-        self.disks = {name: disk.copy() for name, disk in opened(late).items()}
-        self.processes: dict[str, Process] = {name: Process(self, disk) for name, disk in self.disks.items()}
-        for name, process in self.processes.items():
-            process.feed_away = 1.0 if self.feeds_gone else 0.0
-            process.boot()
-            if name == late:
-                process.kill(back_at=self.below(250))
-                continue
-            for follow_ in process.follows:
-                follow_.inlet.open()
-        self.broker.away = 1.0 if self.broker_gone else 0.0
-        if self.broker_gone:
-            self.broker.wipe()
-        self.desk = Desk(self, commands)
-        self.nemesis = Nemesis(self, self.chance.randint(*FAULTS))
-        self.note(f"{self.way}, late: {late}")
+        self.terminal = CardTerminal(chance, lambda: self.now)
+        self.mailbox = Mailbox(chance)
+        self.disks = disks
+        self.processes: dict[str, Process] = {name: Process(self, disk) for name, disk in disks.items()}
+        self.desk = Desk(self)
 
     # -- chance --
 
@@ -140,6 +125,99 @@ class Play:
 
     # -- what happens --
 
+    def someone(self) -> tuple[Process, Any] | None:
+        """Somebody who could act."""
+        actors = [(p, actor) for p in self.processes.values() if p.up for actor in p.actors]
+        while actors:
+            at = int(self.chance.random() * len(actors))
+            if actors[at][1].ready:
+                return actors[at]
+            actors[at] = actors[-1]
+            actors.pop()
+        return None
+
+    def act(self, process: Process, actor: Any) -> None:
+        """Let an actor do one thing; it may be its last."""
+        self._acting = process
+        try:
+            done = actor.step()
+        except Crash as died:
+            done = f"crash at {died}"
+            self.crashes[str(died)] += 1
+            process.kill(self.steps + self.few(15))
+        finally:
+            self._acting = None
+        self.note(f"{self.steps} {self.now} {actor.name}: {done}")
+
+    def revive(self, at_once: bool = False) -> None:
+        """Start again what has been down long enough."""
+        for process in self.processes.values():
+            if not process.up and (at_once or process.back_at <= self.steps):
+                process.boot()
+                self.note(f"{self.steps} {process.name} is back")
+
+    def rest(self, limit: int) -> None:
+        """Until nobody has anything to do now."""
+        while True:
+            someone, waiting = self.someone(), self.desk.unanswered
+            if not someone and not waiting and not self.idle():
+                return
+            self.steps += 1
+            self.now += timedelta(milliseconds=self.below(2000))
+            if self.steps > limit:
+                raise NeverQuiet(someone[1].name if someone else f"{len(waiting)} requests")
+            if someone:
+                self.act(*someone)
+            elif waiting:
+                self.note(f"{self.steps} {self.now} desk: {self.desk.send(waiting[0])}")
+
+    def idle(self) -> bool:
+        """Whether somebody will act when a little time has passed."""
+        return not self.feeds_gone and any(
+            f.behind for p in self.processes.values() for f in p.follows if f in p.actors
+        )
+
+    @contextmanager
+    def on_stage(self) -> Iterator[None]:
+        """While this runs, crash points, patience and logs are the simulation's."""
+        journal = Journal(self)
+        with (
+            mock.patch.object(crash, "point", self.point),
+            mock.patch.object(lanes, "patiently", hold),
+            mock.patch.object(execute, "log", journal),
+            mock.patch.object(follow, "log", journal),
+            mock.patch.object(jobs, "log", journal),
+            mock.patch.object(lanes, "log", journal),
+            unmeasured(),
+        ):
+            yield
+
+
+class Play(Centre):
+    """A history: chance decides what works at all, what is asked, what breaks, and who acts when."""
+
+    def __init__(self, seed: int, *, commands: int = COMMANDS, tell: bool = False) -> None:
+        chance = Random(seed)
+        way = chance.choices([BOTH, QUEUE_ALONE, FEED_ALONE], [6, 2, 1])[0]
+        late = chance.choice(["billing", "notifications", None, None, None]) if way == BOTH else None
+        disks = {name: disk.copy() for name, disk in opened(late).items()}
+        super().__init__(chance, MONDAY, disks, tell=tell)
+        self.seed, self.feeds_gone, self.broker_gone = seed, way == QUEUE_ALONE, way == FEED_ALONE
+        for name, process in self.processes.items():
+            process.feed_away = 1.0 if self.feeds_gone else 0.0
+            process.boot()
+            if name == late:
+                process.kill(back_at=self.below(250))
+                continue
+            for following in process.follows:
+                following.inlet.open()
+        if self.broker_gone:
+            self.broker.wipe()
+            self.broker.away = 1.0
+        self.desk.left = commands
+        self.nemesis = Nemesis(self, chance.randint(*FAULTS))
+        self.note(f"{way}, late: {late}")
+
     def run(self) -> Outcome:
         """Play it to the end."""
         with self.on_stage():
@@ -175,37 +253,6 @@ class Play:
         elif self.nemesis.left:
             self.note(f"{self.steps} {self.now} nemesis: {self.nemesis.step()}")
 
-    def someone(self) -> tuple[Process, Any] | None:
-        """Somebody who could act."""
-        actors = [(p, actor) for p in self.processes.values() if p.up for actor in p.actors]
-        while actors:
-            at = int(self.chance.random() * len(actors))
-            if actors[at][1].ready:
-                return actors[at]
-            actors[at] = actors[-1]
-            actors.pop()
-        return None
-
-    def act(self, process: Process, actor: Any) -> None:
-        """Let an actor do one thing; it may be its last."""
-        self._acting = process
-        try:
-            done = actor.step()
-        except Crash as died:
-            done = f"crash at {died}"
-            self.crashes[str(died)] += 1
-            process.kill(self.steps + self.few(15))
-        finally:
-            self._acting = None
-        self.note(f"{self.steps} {self.now} {actor.name}: {done}")
-
-    def revive(self, at_once: bool = False) -> None:
-        """Start again what has been down long enough."""
-        for process in self.processes.values():
-            if not process.up and (at_once or process.back_at <= self.steps):
-                process.boot()
-                self.note(f"{self.steps} {process.name} is back")
-
     def heal(self) -> None:
         """End every fault but those that this history is about."""
         self.nemesis.heal()
@@ -223,69 +270,20 @@ class Play:
                 return
             self.now = max(self.now, min(due)) + timedelta(seconds=1)
 
-    def rest(self, limit: int) -> None:
-        """Until nobody has anything to do now."""
-        while True:
-            someone, waiting = self.someone(), self.desk.unanswered
-            if not someone and not waiting and not self.idle():
-                return
-            self.steps += 1
-            self.now += timedelta(milliseconds=self.below(2000))
-            if self.steps > limit:
-                raise NeverQuiet(someone[1].name if someone else f"{len(waiting)} requests")
-            if someone:
-                self.act(*someone)
-            elif waiting:
-                self.note(f"{self.steps} {self.now} desk: {self.desk.send(waiting[0])}")
-
-    def idle(self) -> bool:
-        """Whether somebody will act when a little time has passed."""
-        return not self.feeds_gone and any(f.behind for p in self.processes.values() for f in p.follows)
-
-    @contextmanager
-    def on_stage(self) -> Iterator[None]:
-        """While this runs, crash points, patience and logs are the simulation's."""
-        journal = Journal(self)
-        with (
-            mock.patch.object(crash, "point", self.point),
-            mock.patch.object(lanes, "patiently", hold),
-            mock.patch.object(execute, "log", journal),
-            mock.patch.object(follow, "log", journal),
-            mock.patch.object(jobs, "log", journal),
-            mock.patch.object(lanes, "log", journal),
-            unmeasured(),
-        ):
-            yield
-
 
 @cache
 def opened(late: str | None) -> dict[str, Disk]:
-    """The disks of a centre that has just opened. Service ``late`` has heard of nothing yet."""
-    play = Calm(late)
-    with play.on_stage():
+    """The disks of a centre that has just opened, where nothing ever broke. ``late`` has heard of nothing yet."""
+    disks = {name: Disk(service) for name, service in SERVICES.items()}
+    centre = Centre(Random("the centre opens"), MONDAY - timedelta(hours=1), disks)
+    for process in centre.processes.values():
+        process.boot()
+        if process.name == late:
+            process.actors = [actor for actor in process.actors if actor not in process.follows]
+    with centre.on_stage():
         for n, (service, name, data) in enumerate(stock()):
-            request = Request(service, Asked(new_uuid(play.chance), name, data, {"correlation_id": f"stock-{n}"}))
-            play.desk.send(request)
-            play.rest(10_000)
+            request = Request(service, Asked(new_uuid(centre.chance), name, data, {"correlation_id": f"stock-{n}"}))
+            centre.desk.send(request)
+            centre.rest(10_000)
             assert b'"result"' in request.answers[0], request.answers
-    return play.disks
-
-
-class Calm(Play):
-    """A centre without a desk, where nothing breaks."""
-
-    def __init__(self, late: str | None) -> None:
-        self.seed, self._tell, self.chance = -1, False, Random("the centre opens")
-        self.steps, self.now, self.replies_lost = 0, MONDAY - timedelta(hours=1), 0.0
-        self.problems, self.crashes = [], Counter()
-        self._digest, self._acting = hashlib.sha256(), None
-        self.feeds_gone, self.broker_gone = True, False
-        self.broker = Broker(self.happens)
-        self.terminal, self.mailbox = CardTerminal(self.chance, lambda: self.now), Mailbox(self.chance)
-        self.disks = {name: Disk(service) for name, service in SERVICES.items()}
-        self.processes = {name: Process(self, disk) for name, disk in self.disks.items()}
-        for process in self.processes.values():
-            process.boot()
-            if process.name == late:
-                process.actors = [actor for actor in process.actors if actor not in process.follows]
-        self.desk = Desk(self, 0)
+    return disks

@@ -25,7 +25,7 @@ from tests.simulation.outside import Post
 
 if TYPE_CHECKING:
     from tests.simulation.desk import Request
-    from tests.simulation.play import Play
+    from tests.simulation.play import Centre
 
 IDLE_PULL = timedelta(seconds=lanes.IDLE_PULL)
 
@@ -49,8 +49,8 @@ def hold(attempt: Any, transient: tuple[type[Exception], ...], going_on: Any) ->
 class Process:
     """A service, running or crashed."""
 
-    def __init__(self, play: Play, disk: Disk) -> None:
-        self.play, self.disk, self.name = play, disk, disk.service.name
+    def __init__(self, centre: Centre, disk: Disk) -> None:
+        self.centre, self.disk, self.name = centre, disk, disk.service.name
         self.database_away = self.feed_away = 0.0
         self.skew = timedelta(0)
         self.doomed = 0  # how many more points are passed until it crashes; 0: it does not
@@ -70,7 +70,7 @@ class Process:
 
     def _outside(self) -> Any:
         """What the errands of this service call."""
-        outside = {"billing": self.play.terminal, "notifications": Post(self.disk, self.play.mailbox)}
+        outside = {"billing": self.centre.terminal, "notifications": Post(self.disk, self.centre.mailbox)}
         return outside.get(self.name)
 
     def kill(self, back_at: int) -> None:
@@ -88,19 +88,19 @@ class Process:
 
     def clock(self) -> datetime:
         """This machine's idea of the time."""
-        return self.play.now + self.skew
+        return self.centre.now + self.skew
 
     def reach(self, where: str) -> None:
         """The way to the database. Raises what an absent database raises."""
-        self.play.point(f"database.{where}")
-        if self.database_away and self.play.happens(self.database_away):
+        self.centre.point(f"database.{where}")
+        if self.database_away and self.centre.happens(self.database_away):
             raise database.AWAY[0](f"the database went away ({where})")
 
     def feed(self, after: int) -> Page:
         """The feed, as another service reads it over HTTP. Raises :class:`SourceAway`."""
-        if not self.up or self.play.happens(self.feed_away) or self.play.happens(self.database_away):
+        if not self.up or self.centre.happens(self.feed_away) or self.centre.happens(self.database_away):
             raise SourceAway(f"{self.name} does not answer")
-        page = self.disk.page(after, self.play.few(12))
+        page = self.disk.page(after, self.centre.few(12))
         return Page(page.epoch, page.head, [shape(decode(encode(m)), Message) for m in page.messages])
 
 
@@ -118,8 +118,8 @@ class Door:
 
     def step(self) -> str:
         """Carry out a batch."""
-        process, play = self._process, self._process.play
-        batch = process.inbox[: play.few(6)]
+        process, centre = self._process, self._process.centre
+        batch = process.inbox[: centre.few(6)]
         del process.inbox[: len(batch)]
         for request in batch:
             request.under_way -= 1
@@ -128,10 +128,10 @@ class Door:
         except database.AWAY as error:
             return f"no answer: {error}"
         except database.Violation as violation:
-            play.fault(f"a guard of {process.name} broke: {violation}")
+            centre.fault(f"a guard of {process.name} broke: {violation}")
             return str(violation)
         for request, outcome in zip(batch, outcomes, strict=True):
-            if not play.happens(play.replies_lost):
+            if not centre.happens(centre.replies_lost):
                 request.answers.append(outcome)
         return b" ".join(outcomes).decode()
 
@@ -140,16 +140,16 @@ class Relaying:
     """Publishes what is new."""
 
     def __init__(self, process: Process, service: Service) -> None:
-        play = process.play
+        centre = process.centre
         self._process = process
         self.name = f"{process.name}.relay"
-        self._relay = Relay(service, "", MemoryBus(play.broker, process.name), Wake())
-        self._outbox = MemoryOutbox(process.disk, process.reach, lambda: play.few(8))
+        self._relay = Relay(service, "", MemoryBus(centre.broker, process.name), Wake())
+        self._outbox = MemoryOutbox(process.disk, process.reach, lambda: centre.few(8))
 
     @property
     def ready(self) -> bool:
         """Whether something waits; where the broker is gone for good, nobody waits for it."""
-        return self._process.disk.relayed < self._process.disk.head and not self._process.play.broker_gone
+        return self._process.disk.relayed < self._process.disk.head and not self._process.centre.broker_gone
 
     def step(self) -> str:
         """Publish a batch."""
@@ -183,7 +183,7 @@ class Working:
             except database.AWAY as error:
                 return str(error)
             return f"claimed {len(self._claimed)}"
-        job = self._claimed.pop(self._process.play.below(len(self._claimed)))
+        job = self._claimed.pop(self._process.centre.below(len(self._claimed)))
         self._worker.do(job)
         return f"{job['kind']} {job['id']}"
 
@@ -192,14 +192,14 @@ class Following:
     """Follows one source: the queue when it has something, the feed when it is silent or the broker away."""
 
     def __init__(self, process: Process, service: Service, source: str) -> None:
-        self._process, self._play, self.source = process, process.play, source
+        self._process, self._centre, self.source = process, process.centre, source
         self.name = f"{process.name}.from.{source}"
-        self.inlet = MemoryInlet(self._play.broker, process.name, source, lambda: self._play.few(8))
-        pull = self._play.processes[source].feed
+        self.inlet = MemoryInlet(self._centre.broker, process.name, source, lambda: self._centre.few(8))
+        pull = self._centre.processes[source].feed
         follower = Follower(service, source, process.store, pull, process.clock)
         self._loop = lanes.FollowLoop(follower, self.inlet)  # type: ignore[arg-type]
         self._held: list[Any] = []
-        self._pulled = process.play.now - IDLE_PULL
+        self._pulled = process.centre.now - IDLE_PULL
 
     @property
     def at(self) -> int:
@@ -209,16 +209,16 @@ class Following:
     @property
     def behind(self) -> bool:
         """Whether the source has published more than was taken in."""
-        return self.at < self._play.processes[self.source].disk.head
+        return self.at < self._centre.processes[self.source].disk.head
 
     @property
     def ready(self) -> bool:
         """Whether there is something to do."""
         if self._held or self.inlet.waits:
             return True
-        if not self.inlet.is_open and not self._play.broker_gone:
+        if not self.inlet.is_open and not self._centre.broker_gone:
             return True
-        return self.behind and self._play.now - self._pulled >= IDLE_PULL and not self._play.feeds_gone
+        return self.behind and self._centre.now - self._pulled >= IDLE_PULL and not self._centre.feeds_gone
 
     def step(self) -> str:
         """What :meth:`FollowLoop._connected` does, one round at a time."""
@@ -246,5 +246,5 @@ class Following:
             self._pull()
 
     def _pull(self) -> None:
-        self._pulled = self._play.now
+        self._pulled = self._centre.now
         self._loop._pull()
