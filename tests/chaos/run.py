@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import shutil
-import time
+import threading
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -46,8 +46,8 @@ class Plan:
     faults: int | None = None
     kinds: Collection[str] = ()
     every: tuple[float, float] = (2.0, 3.0)
-    units: int = 1600
-    residents: int = 2400
+    units: int = 900
+    residents: int = 900
     pace: float = 70.0
     desks: int = 24
     keep: bool = False
@@ -87,9 +87,9 @@ def _under_fire(
     watch.start()
     load.start(plan.desks)
     began = centre.now()
+    telling = _tell(progress, nemesis, history)
     nemesis.run(began + plan.minutes * 60, plan.faults, plan.every)
-    if plan.faults is None:
-        time.sleep(max(0.0, began + plan.minutes * 60 - centre.now()))
+    telling.set()
     seconds = centre.now() - began
     progress(f"{len(nemesis.inflicted)} faults under load in {seconds:.0f} s")
     centre.heal()
@@ -111,6 +111,18 @@ def _under_fire(
         "events": sum(map(len, evidence.logs.values())),
         "history": history,
     }
+
+
+def _tell(progress: Progress, nemesis: Nemesis, history: History) -> threading.Event:
+    """Tell every half minute how far it is, until the event is set."""
+    done = threading.Event()
+
+    def tell() -> None:
+        while not done.wait(30):
+            progress(f"{len(nemesis.inflicted)} faults, {len(history.acknowledged())} commands acknowledged so far")
+
+    threading.Thread(target=tell, daemon=True).start()
+    return done
 
 
 def judge(evidence: Evidence, history: History) -> dict[str, Any]:
