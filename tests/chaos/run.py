@@ -62,22 +62,25 @@ def play(plan: Plan, output: Path | None = None, progress: Progress = lambda _: 
         barcodes, residents = open_centre(centre.fleet, plan.units, plan.residents)
         seconds_until(lambda: lag(centre) == 0, 120)
         progress(f"{plan.units} units and {plan.residents} residents are there")
-        result = _under_fire(plan, centre, barcodes, residents, progress)
-        history = result.pop("history")
+        history = History()
+        try:
+            result = _under_fire(plan, centre, history, barcodes, residents, progress)
+        finally:
+            if output:
+                output.mkdir(parents=True, exist_ok=True)
+                history.write(output / "history.jsonl")
+                shutil.copytree(centre.home / "logs", output / "logs", dirs_exist_ok=True)
         if output:
             report.write(result, output)
-            history.write(output / "history.jsonl")
-            if plan.keep or not result["passed"]:
-                shutil.copytree(centre.home / "logs", output / "logs", dirs_exist_ok=True)
         return result
     finally:
         centre.close(keep=plan.keep)
 
 
 def _under_fire(
-    plan: Plan, centre: Centre, barcodes: list[str], residents: list[str], progress: Progress
+    plan: Plan, centre: Centre, history: History, barcodes: list[str], residents: list[str], progress: Progress
 ) -> dict[str, Any]:
-    history, watch = History(), Watch(centre)
+    watch = Watch(centre)
     tokens = {role: centre.fleet.token(role) for role in ("desk", "manager")}
     client = Client(centre.fleet.url, tokens, history, centre.now)
     load = Load(
@@ -109,7 +112,6 @@ def _under_fire(
         "quiet_s": None if quiet is None else round(quiet, 2),
         "settled_s": None if settled is None else round(settled, 2),
         "events": sum(map(len, evidence.logs.values())),
-        "history": history,
     }
 
 
