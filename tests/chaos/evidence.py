@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sqlite3
+import time
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -114,12 +115,27 @@ def _mails(directory: Path) -> Counter[str]:
 
 
 def _dead_letters(centre: Centre) -> list[str]:
-    address = address_of(centre.fleet.amqp_url())
     strangers: list[str] = []
-    with amqp.Connection(address["host"], address["user"], address["password"], virtual_host=address["vhost"]) as conn:
-        for consumer in FOLLOWS:
-            channel = conn.channel()
-            while (message := channel.basic_get(f"{consumer}.dead", no_ack=False)) is not None:
-                if MARK not in (message.headers or {}):
-                    strangers.append(f"{consumer}: {message.properties.get('type')} {message.properties}"[:200])
+    for consumer in FOLLOWS:
+        for left in reversed(range(10)):  # a quorum queue may need a while until it has a leader again
+            try:
+                strangers += _strangers(centre, consumer)
+                break
+            except (OSError, amqp.AMQPError) as away:
+                if not left:
+                    strangers.append(f"the dead letters of {consumer} can't be read: {away}")
+                time.sleep(1)
     return strangers
+
+
+def _strangers(centre: Centre, consumer: str) -> list[str]:
+    address = address_of(centre.fleet.amqp_url())
+    found: list[str] = []
+    with amqp.Connection(
+        address["host"], address["user"], address["password"], virtual_host=address["vhost"], read_timeout=15
+    ) as conn:
+        channel = conn.channel()
+        while (message := channel.basic_get(f"{consumer}.dead", no_ack=False)) is not None:
+            if MARK not in (message.headers or {}):
+                found.append(f"{consumer}: {message.properties}"[:200])
+    return found

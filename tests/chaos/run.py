@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import shutil
-import time
+import threading
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -46,8 +46,8 @@ class Plan:
     faults: int | None = None
     kinds: Collection[str] = ()
     every: tuple[float, float] = (2.0, 3.0)
-    units: int = 1600
-    residents: int = 2400
+    units: int = 900
+    residents: int = 900
     pace: float = 70.0
     desks: int = 24
     keep: bool = False
@@ -62,22 +62,25 @@ def play(plan: Plan, output: Path | None = None, progress: Progress = lambda _: 
         barcodes, residents = open_centre(centre.fleet, plan.units, plan.residents)
         seconds_until(lambda: lag(centre) == 0, 120)
         progress(f"{plan.units} units and {plan.residents} residents are there")
-        result = _under_fire(plan, centre, barcodes, residents, progress)
-        history = result.pop("history")
+        history = History()
+        try:
+            result = _under_fire(plan, centre, history, barcodes, residents, progress)
+        finally:
+            if output:
+                output.mkdir(parents=True, exist_ok=True)
+                history.write(output / "history.jsonl")
+                shutil.copytree(centre.home / "logs", output / "logs", dirs_exist_ok=True)
         if output:
             report.write(result, output)
-            history.write(output / "history.jsonl")
-            if plan.keep or not result["passed"]:
-                shutil.copytree(centre.home / "logs", output / "logs", dirs_exist_ok=True)
         return result
     finally:
         centre.close(keep=plan.keep)
 
 
 def _under_fire(
-    plan: Plan, centre: Centre, barcodes: list[str], residents: list[str], progress: Progress
+    plan: Plan, centre: Centre, history: History, barcodes: list[str], residents: list[str], progress: Progress
 ) -> dict[str, Any]:
-    history, watch = History(), Watch(centre)
+    watch = Watch(centre)
     tokens = {role: centre.fleet.token(role) for role in ("desk", "manager")}
     client = Client(centre.fleet.url, tokens, history, centre.now)
     load = Load(
@@ -87,9 +90,9 @@ def _under_fire(
     watch.start()
     load.start(plan.desks)
     began = centre.now()
+    telling = _tell(progress, nemesis, history)
     nemesis.run(began + plan.minutes * 60, plan.faults, plan.every)
-    if plan.faults is None:
-        time.sleep(max(0.0, began + plan.minutes * 60 - centre.now()))
+    telling.set()
     seconds = centre.now() - began
     progress(f"{len(nemesis.inflicted)} faults under load in {seconds:.0f} s")
     centre.heal()
@@ -109,8 +112,19 @@ def _under_fire(
         "quiet_s": None if quiet is None else round(quiet, 2),
         "settled_s": None if settled is None else round(settled, 2),
         "events": sum(map(len, evidence.logs.values())),
-        "history": history,
     }
+
+
+def _tell(progress: Progress, nemesis: Nemesis, history: History) -> threading.Event:
+    """Tell every half minute how far it is, until the event is set."""
+    done = threading.Event()
+
+    def tell() -> None:
+        while not done.wait(30):
+            progress(f"{len(nemesis.inflicted)} faults, {len(history.acknowledged())} commands acknowledged so far")
+
+    threading.Thread(target=tell, daemon=True).start()
+    return done
 
 
 def judge(evidence: Evidence, history: History) -> dict[str, Any]:
