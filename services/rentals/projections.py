@@ -31,6 +31,10 @@ def _hold_of(fact: Any) -> Iterable[str]:
             return (i.barcode for i in fact.items)
 
 
+def _open_unit_of(fact: Any) -> Iterable[str]:
+    return (rental.unit_id(fact.rental_id, barcode) for barcode in _hold_of(fact))
+
+
 VIEWS = (
     View(house_rules.HouseRules, house_rules.evolve, {house_rules.HouseRulesAdopted: lambda f: (f.centre,)}),
     View(
@@ -68,6 +72,16 @@ VIEWS = (
             rental.RentalCancelled: _hold_of,
             rental.RentalItemsReturned: _hold_of,
             rental.RentalItemReleased: _hold_of,
+        },
+        keyed=True,
+    ),
+    View(
+        rental.OpenUnit,
+        rental.evolve_open_unit,
+        {
+            rental.RentalRequested: _open_unit_of,
+            rental.RentalCancelled: _open_unit_of,
+            rental.RentalItemReleased: _open_unit_of,
         },
         keyed=True,
     ),

@@ -123,10 +123,16 @@ class TestGuards:
         positions = [row[0] for row in desk.rows("SELECT pos FROM event ORDER BY pos")]
         assert positions == list(range(1, len(positions) + 1))
 
-    def test_the_table_itself_refuses_a_second_open_rental_of_a_unit(self, desk):
+    def test_the_table_refuses_a_second_open_rental_even_when_the_decision_did_not_see_the_first(self, fresh):
+        database = fresh("rentals")
+        desk = Desk(database.app).opened("NG-C10-00001", "NG-C10-00002")
         desk.do(lend(desk.resident(), "NG-C10-00001"))
-        with pytest.raises(psycopg.errors.UniqueViolation):
-            desk.rows("INSERT INTO hold SELECT * FROM hold RETURNING 1")
+        with psycopg.connect(database.owner) as conn:
+            conn.execute("DELETE FROM hold")  # as if a decision overlooked it
+        again, beside = lend(desk.resident(), "NG-C10-00001"), lend(desk.resident(), "NG-C10-00002")
+        assert refusals(desk.do(again)) == ["command_failed"]
+        assert refusals(desk.do(again, beside)) == ["command_failed", None]
+        assert desk.rows("SELECT count(*) FROM rental") == [(2,)]
 
     @pytest.mark.parametrize("change", ["UPDATE event SET type = 'x'", "DELETE FROM event", "TRUNCATE event"])
     def test_history_can_not_be_changed_by_the_app_nor_by_the_owner(self, fresh, change):

@@ -16,11 +16,13 @@ from services.rentals.domain.rental import (
     OUT,
     CheckedItem,
     Hold,
+    OpenUnit,
     Rental,
     RentedItem,
     ReturnedItem,
     ReturnItems,
     StartRental,
+    unit_id,
 )
 from services.rentals.domain.resident import Resident, known, suspended
 from services.rentals.domain.shelf import READY, ItemNotReady, ItemUnknown, LendingCategory, ShelfItem
@@ -114,6 +116,8 @@ class CauseMissing(Refused):
 
 
 def _start_needs(cmd: StartRental) -> Iterable[Need]:
+    for barcode in cmd.barcodes:
+        yield OpenUnit, unit_id(cmd.rental_id, barcode)
     yield Resident, cmd.resident_id
     yield Rental, cmd.rental_id
     yield HouseRules, centre_of(cmd.rental_id)
@@ -339,7 +343,7 @@ def mark_overdue(cmd: facts.MarkOverdue, look: Look, at: datetime) -> list[Any]:
     ]
 
 
-@needs(lambda cmd: [(Hold, cmd.barcode), (Rental, cmd.rental_id)])
+@needs(lambda cmd: [(Hold, cmd.barcode), (Rental, cmd.rental_id), (OpenUnit, unit_id(cmd.rental_id, cmd.barcode))])
 def release(cmd: facts.ReleaseItem, look: Look, at: datetime) -> list[Any]:
     """Inventory calls a unit ready after this rental: let go of it, unless a later rental holds it."""
     hold = look(Hold, cmd.barcode)

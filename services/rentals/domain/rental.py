@@ -250,16 +250,35 @@ class Rental:
 
 @state("hold", key="barcode")
 class Hold:
-    """Why a unit can't be lent: held at the desk, out, or back and being checked. No row: nothing holds it.
-
-    The primary key of its table is the last guard of the great rule: one open rental for each unit.
-    """
+    """Why a unit can't be lent: held at the desk, out, or back and being checked. No row: nothing holds it."""
 
     barcode: str
     rental_id: str
     resident_id: str
     state: str
     due_on: date
+
+
+@state("open_unit", key="unit_id")
+class OpenUnit:
+    """A unit in an open rental. Nothing decides by it: its table has each barcode once at most, the last guard of the
+    great rule of one open rental for each unit."""
+
+    unit_id: str
+    barcode: str
+    rental_id: str
+
+
+def unit_id(rental_id: str, barcode: str) -> str:
+    """The id of a unit in a rental."""
+    return f"{rental_id}/{barcode}"
+
+
+def evolve_open_unit(key: str, now: OpenUnit | None, fact: Any) -> OpenUnit | None:
+    """Open from the request until the unit is released, or the rental came to nothing."""
+    if isinstance(fact, RentalRequested):
+        return OpenUnit(unit_id=key, barcode=key.partition("/")[2], rental_id=fact.rental_id)
+    return None
 
 
 def evolve(now: Rental | None, fact: Any) -> Rental | None:

@@ -36,7 +36,13 @@ create table rental (
 create index rental_newest on rental (centre, requested_at desc, rental_id desc);
 create index rental_of_resident on rental (resident_id, requested_at desc);
 
-create table hold (  -- the primary key is the last guard: one open rental for each unit
+create table open_unit (
+    unit_id text primary key,
+    barcode text not null unique,  -- the last guard: one open rental for each unit
+    rental_id text not null
+);
+
+create table hold (
     barcode text primary key,
     rental_id text not null,
     resident_id text not null,

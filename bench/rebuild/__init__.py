@@ -1,0 +1,1 @@
+"""Rebuilding the views of rentals from their facts: `python -m bench.rebuild`."""
