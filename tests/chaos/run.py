@@ -86,7 +86,7 @@ def _under_fire(
     load = Load(
         client, history, plan.seed, shuffled(barcodes, plan.seed), shuffled(residents, plan.seed + 1), plan.pace
     )
-    nemesis = Nemesis(centre, plan.seed, [*(plan.kinds or KINDS)])
+    nemesis = Nemesis(centre, watch, plan.seed, [*(plan.kinds or KINDS)])
     watch.start()
     load.start(plan.desks)
     began = centre.now()
