@@ -49,7 +49,7 @@ class Plan:
     units: int = 900
     residents: int = 900
     pace: float = 70.0
-    desks: int = 24
+    desks: int = 64
     keep: bool = False
 
 
