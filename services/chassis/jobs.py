@@ -82,6 +82,9 @@ class Worker:
             metrics.JOBS.labels(job["kind"], "done").inc()
         except TryAgain as again:
             self._postpone(job, str(again), again.after)
+        except database.AWAY as error:  # no fault of the job: it does not have to wait longer each time
+            log.warning("job_without_database", kind=job["kind"], job_id=str(job["id"]), error=str(error).strip())
+            self._postpone(job, "the database was away", 1.0)
         except Exception as error:
             wait = min(300.0, 0.5 * 2 ** min(job["attempts"], 10))
             log.exception("job_failed", kind=job["kind"], job_id=str(job["id"]), again_in=wait)

@@ -33,7 +33,7 @@ class Load:
         self._old: deque[tuple[Op, str, Any, str]] = deque(maxlen=400)
         self.errors: list[str] = []
 
-    def start(self, desks: int = 24, keepers: int = 6) -> None:
+    def start(self, desks: int, keepers: int = 12) -> None:
         """Begin."""
         self._thread = threading.Thread(target=lambda: asyncio.run(self._run(desks, keepers)), name="load", daemon=True)
         self._thread.start()

@@ -13,8 +13,10 @@ from deploy.local import InstallationError
 from tests.chaos.centre import Centre
 from tests.chaos.faults import KINDS, Kind, Shot
 from tests.chaos.faults.kind import NotNow
+from tests.chaos.watch import Watch
 
 AT_ONCE = 4
+LET_STAND = 25.0  # seconds, at most, until a target may be struck again
 
 
 @dataclass
@@ -33,7 +35,8 @@ class Inflicted:
 class Nemesis:
     """Inflicts faults until its time is up or the number is reached. Same seed, same order of draws."""
 
-    def __init__(self, centre: Centre, seed: int, kinds: Collection[str]) -> None:
+    def __init__(self, centre: Centre, watch: Watch, seed: int, kinds: Collection[str]) -> None:
+        self._watch, self._active = watch, 0
         self._centre, self._dice = centre, random.Random(f"nemesis:{seed}")
         self._kinds = [KINDS[name] for name in kinds]
         self._busy: set[str] = set()
@@ -55,7 +58,7 @@ class Nemesis:
 
     def _draw(self) -> bool:
         """Inflict the next card whose target is free; whether there was one."""
-        if sum(thread.is_alive() for thread in self._threads) >= AT_ONCE:
+        if self._active >= AT_ONCE:
             return False
         if not self._deck:
             self._shuffle()
@@ -82,6 +85,7 @@ class Nemesis:
         seed, seconds = self._dice.random(), self._dice.uniform(*kind.lasts)
         with self._lock:
             self._busy.add(self._place(target))
+            self._active += 1
         thread = threading.Thread(target=self._inflict, args=(kind, target, seed, seconds), daemon=True)
         self._threads = [*filter(threading.Thread.is_alive, self._threads), thread]
         thread.start()
@@ -104,4 +108,16 @@ class Nemesis:
             self.errors.append(f"{kind.name} at {target}: {traceback.format_exc()}")
         finally:
             with self._lock:
+                self._active -= 1
+            self._await_recovery(shot)
+            with self._lock:
                 self._busy.discard(self._place(target))
+
+    def _await_recovery(self, shot: Shot) -> None:
+        """Nothing is struck again before it stands again: two blows at once would only be one."""
+        since = deadline = self._centre.now()
+        deadline += LET_STAND
+        while self._centre.now() < deadline:
+            if all(self._watch.seen.ready_after(name, since) for name in shot.touches):
+                return
+            time.sleep(0.1)

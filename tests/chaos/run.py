@@ -27,6 +27,7 @@ from tests.chaos.watch import Watch, jobs_left, lag, seconds_until
 
 Progress = Callable[[str], None]
 EXAMPLES = 10
+LAG_GOAL = 15.0  # seconds after the heal, as the broker may have been killed just before it
 NOTES = (
     "kill -9 and an immediate stop do not test the loss of power: what the kernel has, it keeps. "
     "That committed means flushed (`fsync`, `synchronous_commit`, `full_page_writes`) is a setting that `up` writes.",
@@ -49,7 +50,7 @@ class Plan:
     units: int = 900
     residents: int = 900
     pace: float = 70.0
-    desks: int = 24
+    desks: int = 64
     keep: bool = False
 
 
@@ -86,7 +87,7 @@ def _under_fire(
     load = Load(
         client, history, plan.seed, shuffled(barcodes, plan.seed), shuffled(residents, plan.seed + 1), plan.pace
     )
-    nemesis = Nemesis(centre, plan.seed, [*(plan.kinds or KINDS)])
+    nemesis = Nemesis(centre, watch, plan.seed, [*(plan.kinds or KINDS)])
     watch.start()
     load.start(plan.desks)
     began = centre.now()
@@ -106,6 +107,7 @@ def _under_fire(
     evidence = gather(centre, tables())
     progress(f"{sum(map(len, evidence.logs.values()))} events to check")
     result = judge(evidence, history)
+    result["checks"]["I11 no lag soon after the last heal"] = _soon(quiet)
     rows = report.recoveries(nemesis.inflicted, history, watch.seen, stopped)
     return _result(plan, result, history, nemesis, load, rows) | {
         "seconds_under_fire": round(seconds, 1),
@@ -113,6 +115,11 @@ def _under_fire(
         "settled_s": None if settled is None else round(settled, 2),
         "events": sum(map(len, evidence.logs.values())),
     }
+
+
+def _soon(quiet: float | None) -> dict[str, Any]:
+    late = [] if quiet is not None and quiet <= LAG_GOAL else [f"the lag was 0 after {quiet} s, not within {LAG_GOAL}"]
+    return {"violations": len(late), "examples": late}
 
 
 def _tell(progress: Progress, nemesis: Nemesis, history: History) -> threading.Event:

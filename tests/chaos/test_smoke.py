@@ -14,7 +14,7 @@ from tests.chaos.run import Plan, play
 @pytest.mark.timeout(400)
 def test_every_promise_is_kept_under_twenty_faults(tmp_path: Path) -> None:
     kinds = [kind.name for kind in KINDS.values() if kind.smoke]
-    plan = Plan(minutes=1, seed=7, faults=20, kinds=kinds, every=(1.2, 1.8), units=400, residents=600, desks=16)
+    plan = Plan(minutes=1, seed=7, faults=20, kinds=kinds, every=(1.2, 1.8), units=400, residents=600, desks=32)
     result = play(plan, tmp_path)
     broken = {name: check["examples"] for name, check in result["checks"].items() if check["violations"]}
     assert not broken, json.dumps(broken, indent=1, ensure_ascii=False)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from bisect import bisect_left
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import LiteralString
@@ -29,7 +30,9 @@ class Seen:
 
     def ready_after(self, name: str, since: float) -> float | None:
         """When a process was first seen ready after an instant."""
-        return next((at for at, fine in self.ready.get(name, ()) if fine and at >= since), None)
+        looks = self.ready.get(name, [])
+        first = bisect_left(looks, (since, False))
+        return next((at for at, fine in looks[first:] if fine), None)
 
     def followed_after(self, since: float) -> float | None:
         """When everything that was in the logs at an instant had been followed by everyone."""

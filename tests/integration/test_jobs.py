@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+import psycopg
 import pytest
 
 from services.chassis.definition import Errand, TryAgain
@@ -118,6 +119,22 @@ class TestErrands:
         wait_for(lambda: desk.rows("SELECT error FROM job WHERE error IS NOT NULL"))
         ((due, error),) = desk.rows("SELECT due, error FROM job WHERE done_at IS NULL")
         assert (due, error) == (at + timedelta(seconds=7), "the terminal is busy")
+
+    def test_one_that_found_the_database_away_does_not_wait_longer_each_time(self, desk):
+        desk.do(lend(desk.resident(), "NG-C10-001"))
+
+        def restarting(_, data):
+            raise psycopg.OperationalError("terminating connection due to administrator command")
+
+        at, tired = MONDAY + timedelta(seconds=120), timedelta(seconds=60)
+        for n in range(8):
+            Jobs(desk.store.pool).claim(at - tired * (8 - n) * 2 + timedelta(days=1), 8, tired)
+        (job,) = Jobs(desk.store.pool).claim(at + timedelta(days=2), 8, tired)
+        assert job["attempts"] > 5
+        worker(desk, at, self.errand(desk, restarting)).do(job)
+        assert desk.rows("SELECT due, leased_until FROM job WHERE done_at IS NULL") == [
+            (at + timedelta(seconds=1), None)
+        ]
 
     def test_one_that_breaks_is_tried_again_later_and_blocks_no_other(self, desk):
         kim = desk.resident()
