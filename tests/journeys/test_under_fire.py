@@ -14,9 +14,9 @@ import requests
 from tests.support.api import Api
 from tests.support.waiting import wait_for
 
-OUTAGE_RENTALS = int(os.environ.get("NANUM_OUTAGE_RENTALS", "40"))
-KILL_RENTALS = int(os.environ.get("NANUM_KILL_RENTALS", "120"))
-RACES = int(os.environ.get("NANUM_RACES", "40"))
+OUTAGE_RENTALS = int(os.environ.get("NANUM_OUTAGE_RENTALS", "24"))
+KILL_RENTALS = int(os.environ.get("NANUM_KILL_RENTALS", "48"))
+RACES = int(os.environ.get("NANUM_RACES", "16"))
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ TRACES = "from tests.simulation.play import Play; print(*(Play(seed).run().trace
 
 @pytest.fixture(scope="module")
 def report() -> Report:
-    return many(range(300))
+    return many(range(150))
 
 
 def test_no_check_objects_to_any_history(report: Report) -> None:
