@@ -162,7 +162,7 @@ class Bench:
 
     def _undo(self) -> None:
         with psycopg.connect(self.url, autocommit=True) as conn:
-            for table in ("hold", "rental", "outcome", "job"):
+            for table in ("hold", "open_unit", "rental", "outcome", "job"):
                 conn.execute(f"TRUNCATE {table}")
             conn.execute("DELETE FROM event WHERE stream LIKE 'rental-%'")
             conn.execute("UPDATE resident SET holdings = '[]' WHERE holdings <> '[]'")
