@@ -10,7 +10,7 @@ import requests
 from rich.console import Console
 
 SERVICES = ("inventory", "rentals", "billing", "notifications")
-PATIENCE = 20.0  # seconds until the events of a step have to be there
+PATIENCE = 60.0  # seconds until the events of a step have to be there
 out = Console(highlight=False, soft_wrap=True)
 
 

@@ -21,7 +21,7 @@ from deploy.local.secrets import Secrets, write_private
 from deploy.local.subscriptions import Subscription, Subscriptions
 from deploy.local.supervisor import Supervisor
 
-PATIENCE = 90.0  # seconds until a process has to be ready
+PATIENCE = 180.0  # seconds until a process has to be ready
 TRIES = 3  # how often a process may end by itself before we give up waiting for it
 GIVEN = {"postgres": "NANUM_POSTGRES_URL", "rabbitmq": "NANUM_AMQP_ADMIN_URL"}
 

@@ -24,7 +24,7 @@ from deploy.local.supervisor import exists
 from tests.support.installation import Fleet, installation
 
 
-def wait_until(condition, patience: float = 30.0) -> None:
+def wait_until(condition, patience: float = 120.0) -> None:
     deadline = time.monotonic() + patience
     while not condition():
         assert time.monotonic() < deadline, "waited too long"

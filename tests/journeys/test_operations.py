@@ -22,7 +22,7 @@ def api():
 def nanum(api, *arguments):
     """A command of the command line."""
     command = [sys.executable, "-m", "deploy.cli", "--home", str(api.fleet.home), *arguments]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=240)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=600)
     return done.returncode, done.stdout + done.stderr
 
 

@@ -39,7 +39,7 @@ def persistently(api, method, path, body, key, codes=(201, 200)):
             return None
         return answer if answer.status_code not in (502, 503, 504) else None
 
-    answer = wait_for(attempt, patience=60)
+    answer = wait_for(attempt, patience=180)
     assert answer.status_code in codes, answer.text
     return answer
 
@@ -62,7 +62,7 @@ def quiet(api):
                     return False
         return not rows(api, "billing", "SELECT 1 FROM job WHERE done_at IS NULL AND due < now()")
 
-    wait_for(done, patience=90)
+    wait_for(done, patience=240)
 
 
 def test_one_winner_for_each_unit_when_eight_desks_race(api):
@@ -90,7 +90,7 @@ def test_lending_goes_on_while_the_broker_is_away_and_everything_is_complete_aft
         rentals = [api.post("/v1/rentals", api.order(residents[n // 4], unit)) for n, unit in enumerate(units)]
         ids = [r["rental_id"] for r in rentals]
         # The followers read the sources' feeds meanwhile, so even the payments go through.
-        wait_for(lambda: all(s == "out" for (s,) in states(api, ids)), patience=60)
+        wait_for(lambda: all(s == "out" for (s,) in states(api, ids)), patience=180)
         for rental in rentals[: OUTAGE_RENTALS // 2]:
             assert api.take_back(rental)["state"] == "returned"
     finally:
@@ -141,7 +141,7 @@ def test_a_killed_process_loses_nothing_and_doubles_nothing(api, victim):
     killer.join()
     assert killed.is_set() and len(set(ids)) == KILL_RENTALS
     api.fleet.wait_ready([victim])
-    wait_for(lambda: all(s == "out" for (s,) in states(api, ids)), patience=90)
+    wait_for(lambda: all(s == "out" for (s,) in states(api, ids)), patience=240)
     quiet(api)
     assert rows(api, "rentals", "SELECT count(*) FROM rental WHERE rental_id = ANY(%s)", ids) == [(KILL_RENTALS,)]
     payments = (

@@ -9,7 +9,7 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-def wait_for(what: Callable[[], T], patience: float = 30.0) -> T:
+def wait_for(what: Callable[[], T], patience: float = 120.0) -> T:
     """The first true answer of ``what``. Fails when there is none in ``patience`` seconds."""
     deadline = time.monotonic() + patience
     while True:
