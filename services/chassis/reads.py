@@ -90,7 +90,7 @@ class Reads:
 
     def page(self, after: int, limit: int) -> Page:
         """A page of the feed of published facts."""
-        with self._store.pool.connection() as conn:
+        with self._store.reading.connection() as conn:
             return self._feed.page(conn, after, limit)
 
     def _understand(self, name: str, given: dict[str, Any]) -> tuple[Sql | Ask, dict[str, Any]]:
@@ -110,7 +110,7 @@ class Reads:
         kind: Any = getattr(query, "kind", None)
         if kind is None or kind.STREAM is None:
             raise QueryMalformed(problems="only one aggregate can be read as of an instant")
-        with self._store.pool.connection() as conn:
+        with self._store.reading.connection() as conn:
             row = as_of(self._service, conn, kind, str(params[kind.KEY]), at)
         if row is None:
             raise NotThere(asked=f"{params[kind.KEY]} as of {at.isoformat()}")
@@ -144,7 +144,7 @@ class Reads:
             self._bells.leave(row, bell)
 
     def _json(self, text: str | SQL, params: Mapping[str, Any]) -> bytes | None:
-        with self._store.pool.connection() as conn:
+        with self._store.reading.connection() as conn:
             row = conn.execute(database.text(text) if isinstance(text, str) else text, params).fetchone()
         return row[0].encode() if row and row[0] is not None else None
 

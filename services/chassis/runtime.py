@@ -53,7 +53,9 @@ class Runtime:
         self.reads = Reads(service, self.store, self._bells)
         self._turn = threading.Lock()
         self.relay = Relay(service, settings.database_url, Publisher(settings.amqp_url, service.name), self._published)
-        self.worker = Worker(service, self.store, Jobs(self.store.pool), clock, self._jobs_due)
+        self.worker = Worker(
+            service, self.store, Jobs(database.Pool(settings.database_url, size=2)), clock, self._jobs_due
+        )
         self.lanes = [self._lane(source) for source in service.sources]
 
     def _lane(self, source: str) -> FollowLoop:
@@ -91,7 +93,7 @@ class Runtime:
         """What is missing for work, by name; empty when ready. The broker is not needed for it."""
         missing: dict[str, Any] = {}
         try:
-            parked = count_parked(self.store.pool)
+            parked = count_parked(self.store.reading)
             if parked:
                 log.debug("parked", **parked)
         except database.AWAY as error:

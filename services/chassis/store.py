@@ -106,6 +106,7 @@ class PostgresStore:
     def __init__(self, service: Service, url: str, committed: Any = None, secret: bytes = b"") -> None:
         self.service, self.secret = service, secret
         self.pool = database.Pool(url)
+        self.reading = database.Pool(url, size=4)  # of its own, so that writers who wait for the lock hold up no reader
         self._committed = committed or (lambda changes: None)
 
     @contextmanager
@@ -129,7 +130,7 @@ class PostgresStore:
     @contextmanager
     def look(self, needs: Sequence[Need]) -> Iterator[World]:
         """Rows as they stand, without the lock: for reading, never for deciding."""
-        with self.pool.connection() as conn:
+        with self.reading.connection() as conn:
             reading = PostgresTurn(self.service, conn)
             reading.load(needs)
             yield reading.world
