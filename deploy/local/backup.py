@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import shutil
 import subprocess
 import tarfile
 import tempfile
@@ -99,7 +100,11 @@ def _pack(directory: Path, file: Path) -> None:
 def _unpack(file: Path, directory: Path) -> dict[str, int]:
     try:
         with tarfile.open(file) as archive:
-            archive.extractall(directory, filter="data")
+            for name in (
+                MANIFEST,
+                *(f"{service}.dump" for service in SERVICES),
+            ):  # these, and nothing else that is in it
+                _extract(archive, name, directory / name)
         manifest = json.loads((directory / MANIFEST).read_text())
     except (OSError, tarfile.TarError, ValueError) as error:
         raise InstallationError(f"{file} is not a backup of Nanum: {error}") from None
@@ -108,6 +113,15 @@ def _unpack(file: Path, directory: Path) -> dict[str, int]:
         raise InstallationError(f"{file} is not a complete backup: it lacks {', '.join(missing) or 'a known format'}.")
     heads: dict[str, int] = manifest["heads"]
     return heads
+
+
+def _extract(archive: tarfile.TarFile, name: str, to: Path) -> None:
+    if name not in archive.getnames():
+        return  # told by name below
+    packed = archive.extractfile(name)
+    if packed:
+        with packed, to.open("wb") as unpacked:
+            shutil.copyfileobj(packed, unpacked)
 
 
 def _replace(installation: Installation, service: str, dump: Path) -> None:
