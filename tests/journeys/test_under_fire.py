@@ -35,7 +35,7 @@ def persistently(api, method, path, body, key, codes=(201, 200)):
     def attempt():
         try:
             answer = api.call(method, path, body, Idempotency_Key=key)
-        except requests.ConnectionError:
+        except requests.RequestException:  # cut off: the outcome is not known
             return None
         return answer if answer.status_code not in (502, 503, 504) else None
 
