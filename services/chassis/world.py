@@ -50,7 +50,7 @@ class World:
     def place(self, kind: type, keys: Iterable[str], rows: Iterable[Any]) -> None:
         """Take in what a look-up of ``keys`` found; keys without a row are known to be absent."""
         by_key = {getattr(row, kind.KEY): row for row in rows}  # type: ignore[attr-defined]
-        for key in {*keys, *by_key}:
+        for key in dict.fromkeys((*keys, *by_key)):
             if (kind, key) not in self._rows:
                 self._rows[kind, key] = self._found[kind, key] = by_key.get(key)
 

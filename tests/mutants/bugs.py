@@ -157,6 +157,6 @@ BUGS = (
     ),
     Mutant(
         "an outage counts as a bad fact",
-        (Change(Follower.take, {"except (*database.AWAY, EpochChanged):": "except EpochChanged:"}),),
+        (Change(Follower.take, {"except (*database.AWAY, EpochChanged, NotYet):": "except EpochChanged:"}),),
     ),
 )
