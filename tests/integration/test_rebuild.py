@@ -53,6 +53,10 @@ class TestVerify:
         assert verdict.differences == []
         assert verdict.facts > 80 and verdict.rows > 80
 
+    def test_a_view_that_waits_for_parked_facts_is_not_called_equal(self, desk):
+        desk.follower.take([desk.inventory.says("item.ready", "item-NG-C10-00001", barcode=17)])
+        assert verify(SERVICE, desk.url, pulls(desk)).left_out == ["shelf_item", "lending_category"]
+
     @pytest.mark.parametrize(
         ("damage", "said"),
         [
