@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 import msgspec
@@ -29,10 +30,12 @@ def shape(data: Any, into: type[T]) -> T:
 
 
 class Reader:
-    """Decodes the JSON of a list of one state; built once for each state, as building costs more than reading."""
+    """Decodes the JSON of a dataclass, or of a list of it; built once for each, as building costs more than reading."""
 
     def __init__(self, kind: type[Any]) -> None:
         self._decoder = msgspec.json.Decoder(list[kind])  # type: ignore[valid-type]
+        #: The one in ``text``. Raises :data:`Malformed`, naming the field, when it doesn't fit.
+        self.one: Callable[[str | bytes], Any] = msgspec.json.Decoder(kind).decode
 
     def rows(self, text: str | bytes) -> list[Any]:
         """The rows in ``text``, a JSON array."""

@@ -193,6 +193,11 @@ class Service:
         return {f.TYPE: f for f in (*own, *self.publish, *self.schedule)}  # type: ignore[attr-defined]
 
     @cached_property
+    def fact_reader(self) -> dict[str, Reader]:
+        """What decodes each own fact of today's schema, by wire name."""
+        return {name: Reader(kind) for name, kind in self.facts.items()}
+
+    @cached_property
     def root_of(self) -> dict[type, type]:
         """The aggregate that each own fact belongs to: the state with the fact's stream."""
         kinds: list[Any] = [v.kind for v in self.views]

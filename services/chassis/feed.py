@@ -77,6 +77,8 @@ def read_fact(service: Service, type: str, schema: int, data: str | bytes) -> An
     Raises ``SchemaUnknown`` when it was stored by a newer release, and what ``shape`` raises when it does not fit.
     """
     kind: Any = service.facts[type]
+    if schema == kind.SCHEMA:
+        return service.fact_reader[type].one(data)
     raw = lifted(f"the stored {type}", decode(data), schema, kind.SCHEMA, lambda n: service.upcasts.get((type, n)))
     return shape(raw, kind)
 

@@ -99,6 +99,21 @@ def needs(wanted: Callable[[Any], Iterable[Need]]) -> Callable[[F], F]:
     return declare
 
 
+def replace(row: S, **fields: Any) -> S:
+    """A copy with other fields: what ``dataclasses.replace`` makes, at an eighth of its cost, for folds of many facts.
+
+    Raises TypeError for a field that there is not.
+    """
+    copy: S = object.__new__(row.__class__)
+    content = copy.__dict__
+    content.update(row.__dict__)
+    known = len(content)
+    content.update(fields)
+    if len(content) != known:
+        raise TypeError(f"{row.__class__.__name__} has no field {', '.join(fields.keys() - row.__dict__.keys())}")
+    return copy
+
+
 class Refused(Exception):
     """An ordinary "no". The class docstring is the English message, ``ko`` the Korean one; both may use the facts.
 

@@ -20,7 +20,7 @@ from psycopg import sql
 
 from services.chassis import database
 from services.chassis.codec import decode, encode
-from services.chassis.definition import OWN, Service, View
+from services.chassis.definition import Service, View
 from services.chassis.doors import pulls_of, service_named
 from services.chassis.migrate import grant
 from services.chassis.refold import Progress, Pull, Refold, quiet
@@ -68,33 +68,35 @@ def rebuild(
 ) -> Rebuilt:
     """Fold the views from the first fact and swap them in. ``url`` is the owner's."""
     began, views = time.monotonic(), chosen(service, names)
+    kinds = [view.kind for view in views]
     with _connection(url) as conn:
-        refold = _refold(service, views, pulls, progress)
+        refold = Refold(service, kinds, pulls, progress)
         facts = refold.advance(conn, positions(conn))
         while (left := refold.behind(positions(conn))) > NEAR:
             facts += refold.advance(conn, positions(conn))
         _make_tables(conn, "next", views)
-        refold.world.mark()
+        refold.shadow.mark()
         for view in views:
-            _insert(conn, "next", view, refold.rows(view.kind))
+            _insert(conn, "next", view, refold.shadow.rows(view.kind))
         log.info("rebuilt_beside", service=service.name, facts=facts, left=left)
         locked, more = _take_over(conn, service, views, refold, "next")
-        rows = sum(1 for view in views for _ in refold.rows(view.kind))
+        rows = sum(refold.shadow.count(view.kind) for view in views)
     return Rebuilt(_tables(views), facts + more, rows, time.monotonic() - began, locked)
 
 
 def back(service: Service, url: str, pulls: Mapping[str, Pull], names: Sequence[str] = ()) -> Rebuilt:
     """Swap the retired tables in again, after taking in what has happened since they were retired."""
     began, views = time.monotonic(), chosen(service, names)
+    kinds = [view.kind for view in views]
     with _connection(url) as conn:
         then = _retired_at(conn, service, views)
-        refold = _refold(service, views, pulls, quiet)
+        refold = Refold(service, kinds, pulls, quiet)
         facts = refold.advance(conn, then)
         for view in views:
-            refold.world.override(view.kind, _rows(conn, "retired", view))
-        refold.world.mark()
+            refold.shadow.override(view.kind, _rows(conn, "retired", view))
+        refold.shadow.mark()
         locked, more = _take_over(conn, service, views, refold, "retired")
-        rows = sum(1 for view in views for _ in refold.rows(view.kind))
+        rows = sum(refold.shadow.count(view.kind) for view in views)
     return Rebuilt(_tables(views), facts + more, rows, time.monotonic() - began, locked)
 
 
@@ -106,12 +108,6 @@ def _connection(url: str) -> database.Connection:
     return conn
 
 
-def _refold(service: Service, views: Sequence[View], pulls: Mapping[str, Pull], progress: Progress) -> Refold:
-    """The chosen views, and all own ones beside them: the versions of streams live in their aggregates' rows."""
-    own = [view.kind for view in service.views if view.source == OWN]
-    return Refold(service, {*own, *(view.kind for view in views)}, pulls, progress)
-
-
 def _take_over(
     conn: database.Connection, service: Service, views: Sequence[View], refold: Refold, schema: str
 ) -> tuple[float, int]:
@@ -120,9 +116,8 @@ def _take_over(
         conn.execute("SELECT pg_advisory_xact_lock(log_key())")
         began, now = time.monotonic(), positions(conn)
         facts = refold.advance(conn, now)
-        changes = refold.world.changes()
         for view in views:
-            changed = {key: row for (kind, key), row in changes.items() if kind is view.kind}
+            changed = refold.shadow.changes(view.kind)
             _delete(conn, schema, view, list(changed))
             _insert(conn, schema, view, (row for row in changed.values() if row is not None))
         _swap(conn, schema, views, now)

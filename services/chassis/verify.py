@@ -62,7 +62,7 @@ def verify(service: Service, url: str, pulls: Mapping[str, Pull], progress: Prog
         refold = Refold(service, live, pulls, progress)
         facts = refold.advance(conn, to)
         conn.execute("ROLLBACK")
-    folded = {view.kind: {_key(row): row for row in refold.rows(view.kind)} for view in views}
+    folded = {view.kind: {_key(row): row for row in refold.shadow.rows(view.kind)} for view in views}
     differences = [d for view in views for d in _compare(view, live[view.kind], folded[view.kind])]
     return Verdict(facts, sum(map(len, live.values())), differences, left_out)
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from services.chassis.definition import Service, View
-from services.chassis.kernel import Forget, Heard, Keep
+from services.chassis.kernel import Forget, Heard, Keep, replace
 
 S = TypeVar("S")
 Fetch = Callable[[type, Sequence[str]], Iterable[Any]]
@@ -102,24 +102,6 @@ class World:
         for key in view.on[name](fact):
             row = self(view.kind, key)
             self._put((view.kind, key), view.fold(key, row, fact))
-
-    def mark(self) -> None:
-        """Begin to note changes."""
-        self._undo = {}
-
-    def changes(self) -> dict[tuple[type, str], Any]:
-        """What has changed since the mark, as it is now: (state, key) to row, None where it went."""
-        return {place: self._rows[place] for place in self._undo}
-
-    def override(self, kind: type, rows: Iterable[Any]) -> None:
-        """Put other rows in the place of all that are there of a state."""
-        for place in [place for place in self._rows if place[0] is kind]:
-            del self._rows[place]
-        self._rows.update({(kind, getattr(row, kind.KEY)): row for row in rows})  # type: ignore[attr-defined]
-
-    def rows(self, kind: type) -> Iterator[Any]:
-        """Every row of a state that is there."""
-        return (row for (of, _), row in self._rows.items() if of is kind and row is not None)
 
     def writes(self) -> Writes:
         """What differs from what was found."""

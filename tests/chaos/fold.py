@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from importlib import import_module
 from typing import Any
 
@@ -12,9 +11,8 @@ from services.chassis.codec import builtins, encode
 from services.chassis.definition import Service, View
 from services.chassis.feed import read_fact
 from services.chassis.kernel import Heard
+from services.chassis.refold import Shadow
 from tests.chaos.evidence import Event, Evidence
-
-Rows = dict[tuple[type, str], Any]
 
 
 def definition(name: str) -> Service:
@@ -37,10 +35,10 @@ def differences(evidence: Evidence) -> Iterator[str]:
     """Every row that differs from the fold of the events, lacks, or should not be there."""
     for name in SERVICES:
         service = definition(name)
-        rows = fold(service, evidence)
+        shadow = fold(service, evidence)
         for view in folded_views(service):
             kind: Any = view.kind
-            meant = {key: row for (of, key), row in rows.items() if of is kind and row is not None}
+            meant = {getattr(row, kind.KEY): row for row in shadow.rows(kind)}
             yield from _compare(name, view, meant, evidence.views[name][kind.VIEW])
 
 
@@ -62,42 +60,21 @@ def _short(row: Any) -> str:
     return "nothing" if row is None else str(builtins(row))[:300]
 
 
-def fold(service: Service, evidence: Evidence) -> Rows:
-    """The rows of all views of a service, from its own log and from what its sources published."""
-    rows: Rows = {}
+def fold(service: Service, evidence: Evidence) -> Shadow:
+    """All views of a service, from its own log and from what its sources published."""
+    shadow = Shadow(service, [view.kind for view in service.views])
     for event in evidence.logs[service.name]:
-        _own(service, rows, event)
+        shadow.own(event.type, event.schema, event.stream, event.version, encode(event.data))
     for source in service.sources:
         published = definition(source)
         for event in evidence.logs[source]:
             if event.type in published.published and (source, event.type) in service.touched_by:
-                _heard(service, rows, published, event)
-    return rows
+                shadow.hear(source, _heard(service, published, event))
+    return shadow
 
 
-def _own(service: Service, rows: Rows, event: Event) -> None:
-    fact = read_fact(service, event.type, event.schema, encode(event.data))
-    for view in service.touched_by.get(type(fact), ()):
-        _fold(rows, view, type(fact), fact)
-    root: Any = service.root_of[type(fact)]
-    key = event.stream.removeprefix(root.STREAM.partition("{")[0])
-    rows[root, key] = replace(rows[root, key], version=event.version)
-
-
-def _heard(service: Service, rows: Rows, source: Service, event: Event) -> None:
-    data = source.published[event.type].dump(read_fact(source, event.type, event.schema, encode(event.data)))
-    place = (source.name, event.type)
-    heard = Heard(
-        event.type,
-        service.contracts_heard[place].read(data, source.published[event.type].schema_version),
-        event.stream,
-        event.id,
-        event.at,
-    )
-    for view in service.touched_by[place]:
-        _fold(rows, view, event.type, heard)
-
-
-def _fold(rows: Rows, view: View, name: Any, fact: Any) -> None:
-    for key in view.on[name](fact):
-        rows[view.kind, key] = view.fold(key, rows.get((view.kind, key)), fact)
+def _heard(service: Service, source: Service, event: Event) -> Heard:
+    contract = source.published[event.type]
+    data = contract.dump(read_fact(source, event.type, event.schema, encode(event.data)))
+    heard = service.contracts_heard[source.name, event.type].read(data, contract.schema_version)
+    return Heard(event.type, heard, event.stream, event.id, event.at)

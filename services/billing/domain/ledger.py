@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 
 from services.billing.domain.payment import PaymentCaptured, PaymentRefunded
-from services.chassis.kernel import state
+from services.chassis.kernel import replace, state
 
 TERMINAL, FEES = "terminal_receivable", "rental_fees"
 

@@ -6,12 +6,11 @@ was taken, or turns out to have been taken, goes back; an approval number says t
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
-from services.chassis.kernel import Look, Refused, fact, intent, needs, state
+from services.chassis.kernel import Look, Refused, fact, intent, needs, replace, state
 
 PENDING, CAPTURED, DECLINED, ABANDONED, REFUNDED = "pending", "captured", "declined", "abandoned", "refunded"
 

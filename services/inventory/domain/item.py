@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from services.chassis.kernel import fact, intent, state
+from services.chassis.kernel import fact, intent, replace, state
 from services.inventory.domain.repair import RepairOpened, RepairReturned, RepairSent
 
 PREPARING, READY, CLEANING, DAMAGED, REPAIR, LOST, RETIRED = (

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from services.chassis.kernel import Refused, fact, intent, state
+from services.chassis.kernel import Refused, fact, intent, replace, state
 
 OPEN, SENT, MENDED, SCRAPPED = "open", "sent", "mended", "scrapped"
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import date, datetime, time
 from zoneinfo import ZoneInfo
 
-from services.chassis.kernel import Heard, state, value
+from services.chassis.kernel import Heard, replace, state, value
 
 AWAITING_PAYMENT, OUT, RETURNED, CANCELLED = "awaiting_payment", "out", "returned", "cancelled"
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 from datetime import date, datetime, time, timedelta
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
-from services.chassis.kernel import Look, Refused, fact, intent, needs, state, value
+from services.chassis.kernel import Look, Refused, fact, intent, needs, replace, state, value
 from services.notifications.domain.lending import OUT, Centre, RentalSummary
 
 QUEUED, SENT, FAILED, DROPPED = "queued", "sent", "failed", "dropped"

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import date, datetime
 from typing import Any
 
-from services.chassis.kernel import fact, intent, state, value
+from services.chassis.kernel import fact, intent, replace, state, value
 
 AWAITING_PAYMENT, OUT, RETURNED, CANCELLED = "awaiting_payment", "out", "returned", "cancelled"
 HELD, CHECKING = "held", "checking"

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import date, datetime
 from typing import Any
 
-from services.chassis.kernel import Look, Refused, fact, intent, needs, state, value
+from services.chassis.kernel import Look, Refused, fact, intent, needs, replace, state, value
 from services.rentals.domain import rental
 from services.rentals.domain.house_rules import HouseRules, Rules, centre_of, in_force
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
-from services.chassis.kernel import Heard, Refused, state
+from services.chassis.kernel import Heard, Refused, replace, state
 
 READY = "ready"
 _STATES = {

@@ -26,8 +26,10 @@ def evidence() -> Evidence:
     )
     found.views = {service: {table: [] for table in fold.tables()[service]} for service in SERVICES}
     for name in ("inventory", "rentals"):
-        for (kind, _), row in fold.fold(fold.definition(name), found).items():
-            found.views[name][kind.VIEW].append(builtins(row))  # type: ignore[attr-defined]
+        service = fold.definition(name)
+        shadow = fold.fold(service, found)
+        for view in fold.folded_views(service):
+            found.views[name][view.kind.VIEW] += map(builtins, shadow.rows(view.kind))  # type: ignore[attr-defined]
     return found
 
 
