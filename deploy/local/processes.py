@@ -129,7 +129,6 @@ def _services(installation: "Installation") -> list[Process]:
                 **shared_env(installation, service),
                 "NANUM_DATABASE_URL": installation.dsn(service, "app"),
                 "NANUM_AMQP_URL": installation.amqp_url(service),
-                "PSYCOPG_WAIT_FUNC": "wait_selector",
                 **extra.get(service, {}),
             },
             needs=_needs(installation, "postgres", "epmd", "rabbitmq"),
@@ -193,7 +192,8 @@ def sources(installation: "Installation") -> str:
 
 
 def python(module: str, *args: str) -> tuple[str, ...]:
-    return (sys.executable, "-m", module, *args)
+    """A program of ours. On a machine with too much to do, Postgres and RabbitMQ come first."""
+    return ("nice", "-n", "5", sys.executable, "-m", module, *args)
 
 
 def _answers(installation: "Installation", process: str, path: str) -> Callable[[], None]:

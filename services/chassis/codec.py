@@ -11,6 +11,7 @@ T = TypeVar("T")
 
 encode = msgspec.json.encode
 decode = msgspec.json.decode
+Raw = msgspec.Raw  # JSON already: encoded as it is
 Malformed = msgspec.ValidationError
 
 

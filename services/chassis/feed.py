@@ -16,8 +16,10 @@ from services.chassis.envelope import Message
 from services.chassis.kernel import Heard
 from services.contracts.schema import lifted
 
-_LOG = database.text("SELECT epoch::text, (SELECT coalesce(max(pos), 0) FROM event) FROM log")
-_BEFORE = database.text("SELECT pos FROM event WHERE pos <= %s AND type = ANY(%s) ORDER BY pos DESC LIMIT 1")
+_LOG = database.text(
+    "SELECT epoch::text, (SELECT coalesce(max(pos), 0) FROM event),"
+    " coalesce((SELECT pos FROM event WHERE pos <= %s AND type = ANY(%s) ORDER BY pos DESC LIMIT 1), 0) FROM log"
+)
 _PAGE = database.text(
     "SELECT pos, id::text, type, schema, stream, version, at, data, meta FROM event"
     " WHERE pos > %s AND type = ANY(%s) ORDER BY pos LIMIT %s"
@@ -42,12 +44,11 @@ class Feed:
 
     def page(self, conn: database.Connection, after: int, limit: int) -> Page:
         """Up to ``limit`` messages behind position ``after``."""
-        epoch, head = conn.execute(_LOG).fetchone() or ("", 0)
+        epoch, head, before = conn.execute(_LOG, (after, self._types)).fetchone() or ("", 0, 0)
         if after >= head:
             return Page(epoch, head, [])
-        before = conn.execute(_BEFORE, (after, self._types)).fetchone()
         rows = conn.execute(_PAGE, (after, self._types, limit))
-        return Page(epoch, head, list(self.messages(epoch, before[0] if before else 0, rows)))
+        return Page(epoch, head, list(self.messages(epoch, before, rows)))
 
     def messages(self, epoch: str, previous: int, rows: Any) -> Iterator[Message]:
         """Stored facts as messages, chained; a row is (pos, id, type, schema, stream, version, at, data, meta)."""

@@ -19,7 +19,7 @@ from services.chassis.codec import decode
 from services.chassis.definition import Errand, Service, Timer, TryAgain
 from services.chassis.execute import Clock, Meant, decide_one, wanted
 from services.chassis.store import Changes, Jobs, Store
-from services.chassis.wake import Wake
+from services.chassis.wake import Pace, Wake
 
 log = structlog.get_logger()
 LEASE = timedelta(seconds=60)
@@ -38,7 +38,9 @@ class Worker:
 
     def run(self) -> None:
         """Work until :meth:`stop`."""
+        pace = Pace()
         while not self._stopping:
+            pace.keep()
             try:
                 while self.step() and not self._stopping:
                     pass

@@ -11,6 +11,7 @@ from services.chassis import crash, database, metrics
 from services.chassis.broker import BrokerAway, Delivery, Inlet
 from services.chassis.envelope import Message, NotAnEnvelope, open_envelope
 from services.chassis.follow import EpochChanged, Follower, NotYet, SourceAway, patiently
+from services.chassis.wake import Pace
 
 log = structlog.get_logger()
 IDLE_PULL = 3.0
@@ -22,7 +23,7 @@ class FollowLoop:
 
     def __init__(self, follower: Follower, inlet: Inlet) -> None:
         self._follower, self._inlet = follower, inlet
-        self._stopping, self._pause = False, threading.Event()
+        self._stopping, self._pause, self._pace = False, threading.Event(), Pace()
         self.source = follower.source
         self.halted: str | None = None
 
@@ -42,6 +43,7 @@ class FollowLoop:
             self._pull()  # what the queue never got, or lost
             pulled = time.monotonic()
             while not self._stopping:
+                self._pace.keep()
                 deliveries = self._inlet.take(timeout=0.5)
                 if deliveries:
                     self._take(deliveries)

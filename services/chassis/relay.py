@@ -15,13 +15,13 @@ from services.chassis.broker import BrokerAway
 from services.chassis.definition import Service
 from services.chassis.envelope import Message
 from services.chassis.feed import Feed, Page
-from services.chassis.wake import Wake
+from services.chassis.wake import Pace, Wake
 
 log = structlog.get_logger()
 BATCH = 500
 _LEAD = database.text("SELECT pg_try_advisory_lock(log_key() + 1)")
 _AT = database.text("SELECT pos FROM relayed")
-_MOVE = database.text("UPDATE relayed SET pos = %s, published = greatest(published, %s)")
+_MOVE = database.text("UPDATE relayed SET pos = %s")
 
 
 class Bus(Protocol):
@@ -45,15 +45,15 @@ class Outbox(Protocol):
 
 
 class PostgresOutbox:
-    """The outbox of a service: its own log, and a cursor beside it."""
+    """The outbox of a service: its own log, and a cursor beside it, which nobody moves but the leader on ``conn``."""
 
     def __init__(self, service: Service, conn: database.Connection) -> None:
         self._feed, self._conn = Feed(service), conn
+        self._at: int = conn.execute(_AT).fetchone()[0]  # type: ignore[index]
 
     def relayed(self) -> int:
         """Up to where the exchange has everything."""
-        at: int = self._conn.execute(_AT).fetchone()[0]  # type: ignore[index]
-        return at
+        return self._at
 
     def page(self, after: int, limit: int) -> Page:
         """What comes behind a position."""
@@ -61,7 +61,8 @@ class PostgresOutbox:
 
     def move(self, pos: int) -> None:
         """The exchange has everything up to here."""
-        self._conn.execute(_MOVE, (pos, pos))
+        self._conn.execute(_MOVE, (pos,))
+        self._at = pos
 
 
 class Relay:
@@ -69,7 +70,7 @@ class Relay:
 
     def __init__(self, service: Service, database_url: str, bus: Bus, wake: Wake) -> None:
         self._service, self._url, self._bus, self._wake = service, database_url, bus, wake
-        self._stopping = False
+        self._pace, self._stopping = Pace(), False
 
     def step(self, outbox: Outbox) -> bool:
         """Publish the next batch; False when there was nothing to publish. Raises :class:`BrokerAway`."""
@@ -102,6 +103,7 @@ class Relay:
             self._wake.wait(1.0)
         outbox, away = PostgresOutbox(self._service, conn), 0.0
         while not self._stopping:
+            self._pace.keep()
             try:
                 while self.step(outbox) and not self._stopping:
                     away = 0.0

@@ -6,7 +6,7 @@ import os
 import sys
 import warnings
 
-os.environ.setdefault("PSYCOPG_WAIT_FUNC", "wait_selector")
+os.environ["EVENTLET_NO_GREENDNS"] = "yes"  # names are looked up as green.py says
 warnings.filterwarnings("ignore", message=r"(?s).*Eventlet is deprecated.*")
 
 import eventlet  # noqa: E402
@@ -18,10 +18,9 @@ from importlib import import_module  # noqa: E402
 from pathlib import Path  # noqa: E402
 
 import nameko  # noqa: E402
-import psycopg  # noqa: E402
 from nameko.containers import ServiceContainer  # noqa: E402
 
-from services.chassis import logs  # noqa: E402
+from services.chassis import green, logs  # noqa: E402
 from services.chassis.settings import SettingMissing, Settings  # noqa: E402
 
 WORKERS = 128
@@ -39,9 +38,7 @@ def main() -> int:
     if len(sys.argv) != 2 or sys.argv[1] not in SERVICES:
         print(f"usage: python -m services.chassis.run {'|'.join(SERVICES)}", file=sys.stderr)
         return 2
-    if psycopg.waiting.wait is not psycopg.waiting.wait_selector:
-        print("PSYCOPG_WAIT_FUNC is not in force: one slow query would block every request", file=sys.stderr)
-        return 2
+    green.install()
     try:
         settings = Settings.from_env()
     except SettingMissing as wrong:

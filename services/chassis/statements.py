@@ -12,7 +12,7 @@ from functools import cache
 from typing import Any
 from uuid import UUID
 
-from services.chassis.codec import encode
+from services.chassis.codec import Raw, encode
 from services.chassis.definition import Service, View
 from services.chassis.kernel import Need, Via
 
@@ -24,7 +24,10 @@ _SEEN = (
 )
 _CURSOR = "(SELECT json_build_array(epoch, pos) FROM followed WHERE source = %s) AS cursor"
 _PARKED = "(SELECT json_agg(DISTINCT stream) FROM parked WHERE source = %s) AS parked"
-_OUTCOMES = "INSERT INTO outcome (id, fingerprint, outcome) SELECT * FROM unnest(%s::uuid[], %s::text[], %s::json[])"
+_OUTCOMES = (
+    "INSERT INTO outcome (id, fingerprint, outcome) SELECT id, fingerprint, outcome FROM json_to_recordset(%s::json)"
+    " AS o (id uuid, fingerprint text, outcome json)"
+)
 _JOBS = (
     "INSERT INTO job (id, kind, due, data, meta) SELECT id, kind, due, data, meta FROM jsonb_to_recordset(%s::jsonb)"
     " AS j (id uuid, kind text, due timestamptz, data jsonb, meta jsonb) ON CONFLICT (id) DO NOTHING"
@@ -113,8 +116,8 @@ def _rows(service: Service, changes: Any) -> Iterator[Part]:
 
 def _books(changes: Any) -> Iterator[Part]:
     if changes.outcomes:
-        ids, prints, outcomes = zip(*changes.outcomes, strict=True)
-        yield _OUTCOMES, (list(ids), list(prints), [outcome.decode() for outcome in outcomes])
+        known = [{"id": id, "fingerprint": of, "outcome": Raw(outcome)} for id, of, outcome in changes.outcomes]
+        yield _OUTCOMES, (encode(known).decode(),)
     if changes.jobs:
         named = ("id", "kind", "due", "data", "meta")
         yield _JOBS, (encode([dict(zip(named, job, strict=True)) for job in changes.jobs]).decode(),)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import defaultdict
 from collections.abc import Iterable
 
@@ -22,6 +23,23 @@ class Wake:
         rang = self._event.wait(timeout)
         self._event.clear()
         return rang
+
+
+class Pace:
+    """Keeps a loop from turning more often than it need: under load each turn then has more to do, and costs less.
+
+    Whoever comes after a rest is not held up.
+    """
+
+    def __init__(self, every: float = 0.1) -> None:
+        self._every, self._next = every, 0.0
+
+    def keep(self) -> None:
+        """Wait until ``every`` seconds have gone by since the last turn began."""
+        now = time.monotonic()
+        if self._next > now:
+            time.sleep(self._next - now)
+        self._next = max(now, self._next) + self._every
 
 
 class RowBells:

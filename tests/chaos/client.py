@@ -12,7 +12,7 @@ import aiohttp
 from tests.chaos.history import INFO, OK, REFUSED, History, Op, digest
 
 PATIENCE = 6.0  # seconds for one try; the gateway gives up after 5
-PAUSE = 0.25  # seconds between tries
+PAUSE, LONGEST_PAUSE = 0.25, 0.75  # seconds between tries
 UNSURE = (429, 500, 502, 503, 504)  # nobody knows, or nothing was done: ask again
 
 
@@ -44,7 +44,7 @@ class Client:
             op.attempts += 1
             if await self._try("POST", op, path, headers, sent):
                 break
-            await asyncio.sleep(PAUSE)
+            await asyncio.sleep(min(LONGEST_PAUSE, PAUSE * op.attempts))
         return op
 
     async def get(self, op: Op, path: str, headers: dict[str, str] | None = None) -> Op:

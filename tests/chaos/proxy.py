@@ -15,6 +15,8 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, replace
 from typing import Any
 
+import uvloop
+
 CHUNK = 65536
 LINGER_ZERO = struct.pack("ii", 1, 0)  # closing then sends RST instead of FIN
 
@@ -54,7 +56,7 @@ class Pair:
 
 
 def _reset(writer: asyncio.StreamWriter) -> None:
-    with contextlib.suppress(OSError, AttributeError):
+    with contextlib.suppress(OSError, AttributeError, ValueError):  # whichever says that the socket is gone
         writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, LINGER_ZERO)
     writer.transport.abort()
 
@@ -175,7 +177,7 @@ class Proxies:
     """All proxies, in an event loop and a thread of their own. The methods may be called from any thread."""
 
     def __init__(self) -> None:
-        self._loop = asyncio.new_event_loop()
+        self._loop = uvloop.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="proxies", daemon=True)
         self._thread.start()
         self.links: dict[str, Proxy] = {}

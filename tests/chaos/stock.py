@@ -43,7 +43,7 @@ def _member(person: str) -> list[dict[str, Any]]:
 
 
 def _contact(person: str, n: int) -> dict[str, Any]:
-    email = f"resident-{n}@nanum.localhost" if n % 2 else None  # every second one has an address
+    email = None if n % 6 else f"resident-{n}@nanum.localhost"  # every sixth one has an address
     return _command(
         "register_contact",
         resident_id=person,

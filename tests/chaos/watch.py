@@ -17,7 +17,7 @@ from deploy.local.processes import SERVICES
 from tests.chaos.centre import FOLLOWS, PROGRAMS, Centre
 from tests.chaos.fold import definition
 
-EVERY = 0.25  # seconds between two looks
+EVERY, CLOSELY = 0.5, 0.1  # seconds between two looks; at what was not well when last looked at
 
 
 @dataclass
@@ -77,7 +77,8 @@ class Watch:
         session = requests.Session()
         session.trust_env = False
         url = f"http://127.0.0.1:{self._centre.fleet.ports[name]}/readyz"
-        while not self._stopping.wait(EVERY):
+        fine = True
+        while not self._stopping.wait(EVERY if fine else CLOSELY):
             try:
                 fine = session.get(url, timeout=1).status_code == 200
             except requests.RequestException:
@@ -85,7 +86,8 @@ class Watch:
             self._note(name, fine)
 
     def _broker(self) -> None:
-        while not self._stopping.wait(4 * EVERY):
+        fine = True
+        while not self._stopping.wait(2 * EVERY if fine else CLOSELY):
             try:
                 self._centre.fleet.rabbitmq.check()
                 fine = True

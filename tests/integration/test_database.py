@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from urllib.parse import urlsplit
@@ -58,3 +60,42 @@ def test_a_pool_lends_a_fresh_connection_after_it(url, proxies, monkeypatch):
         conn.execute("SELECT 1")
     with pool.connection() as conn:
         assert conn.execute("SELECT 1").fetchone() == (1,)
+
+
+GREENLETS = """
+import eventlet
+eventlet.monkey_patch()
+import sys
+import psycopg
+from services.chassis import database, green
+green.install()
+
+url, case = sys.argv[1:]
+with database.connect(url, patience=1.0 if case == "patience" else 20.0) as one, database.connect(url) as other:
+    one.execute("SELECT pg_advisory_lock(1)")
+    if case == "patience":  # the lock is never released: the wait for it ends by itself
+        other.patience = 0.3
+        try:
+            other.execute("SELECT pg_advisory_lock(1)")
+        except psycopg.OperationalError as error:
+            print(error)
+    else:  # who waits for the lock holds up nobody: the one who has it can let go of it
+        ask = "SELECT pg_advisory_lock(1), repeat('x', 3000000)"
+        waiting = eventlet.spawn(lambda: other.execute(ask).fetchone()[1])
+        eventlet.sleep(0)
+        while not one.execute("SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted").fetchone():
+            eventlet.sleep(0)
+        with one.pipeline():
+            asked = [one.execute("SELECT length(%s)", ("y" * 1000000,)) for _ in range(8)]
+            one.execute("SELECT pg_advisory_unlock(1)")
+        print(len(waiting.wait()), sum(each.fetchone()[0] for each in asked))
+"""
+
+
+@pytest.mark.parametrize(
+    ("case", "said"), [("patience", "the database did not answer within 0.3 s"), ("turns", "3000000 8000000")]
+)
+def test_a_greenlet_that_waits_for_postgres_holds_up_no_other(fresh, case, said):
+    command = [sys.executable, "-W", "ignore", "-c", GREENLETS, fresh("rentals").app, case]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.stdout.strip() == said, done.stderr

@@ -1,0 +1,82 @@
+"""How greenlets wait for what eventlet does not make green well: an answer of Postgres, the address of a name.
+
+psycopg's own wait makes a selector for every answer, which costs more than most; here it is one entry in eventlet's hub
+and one switch. eventlet's own resolver is a quarter of a service's start; here the system's resolver runs in a thread.
+"""
+
+from __future__ import annotations
+
+import socket
+import time
+from typing import Any
+
+import eventlet.green.socket
+import eventlet.hubs
+import eventlet.patcher
+import greenlet
+from eventlet import tpool
+from psycopg import errors, waiting
+
+OFTEN = 1.0  # seconds between two looks whether the connection is still there
+_look = eventlet.patcher.original("select").select
+_resolve = eventlet.patcher.original("socket").getaddrinfo
+
+
+def install() -> None:
+    """Have psycopg and the socket module wait like this."""
+    waiting.wait = wait
+    socket.getaddrinfo = eventlet.green.socket.getaddrinfo = _addresses
+
+
+def _addresses(host: Any, *rest: Any, **named: Any) -> Any:
+    if isinstance(host, str) and host.replace(".", "").isdigit():
+        return _resolve(host, *rest, **named)  # an address already: nobody has to be asked
+    return tpool.execute(_resolve, host, *rest, **named)
+
+
+def wait(gen: Any, fileno: int, interval: float = 0.0, timeout: float | None = None) -> Any:
+    """Send ``gen`` what it waits for until it has its answer. Raises psycopg's _WaitTimeout when ``timeout`` is over."""
+    deadline = float("inf") if timeout is None else time.monotonic() + timeout
+    try:
+        wanted = next(gen)
+        while True:
+            left = deadline - time.monotonic()
+            if left <= 0:
+                raise errors._WaitTimeout("wait timeout expired")
+            ready = _ready_now(fileno) if wanted & waiting.WAIT_W else 0
+            wanted = gen.send(ready or _ready(fileno, wanted, min(left, OFTEN)))
+    except StopIteration as answered:
+        return answered.value
+
+
+def _ready_now(fileno: int) -> int:
+    """What could be done at once: a socket can nearly always be written to."""
+    readable, writable, _ = _look([fileno], [fileno], [], 0)
+    return (waiting.READY_R if readable else 0) | (waiting.READY_W if writable else 0)
+
+
+def _ready(fileno: int, wanted: int, timeout: float) -> int:
+    """Let other greenlets run until the socket is ready; what it is ready for, 0 when the time is up."""
+    hub, me = eventlet.hubs.get_hub(), greenlet.getcurrent()
+    timer = hub.schedule_call_global(timeout, me.switch, waiting.READY_NONE)
+    listeners = []
+    try:
+        for bit, kind, ready in (
+            (waiting.WAIT_R, hub.READ, waiting.READY_R),
+            (waiting.WAIT_W, hub.WRITE, waiting.READY_W),
+        ):
+            if wanted & bit:
+                listeners.append(hub.add(kind, fileno, _switch(me, ready), me.throw, _nothing))
+        return int(hub.switch())
+    finally:
+        for listener in listeners:
+            hub.remove(listener)
+        timer.cancel()
+
+
+def _switch(me: Any, ready: int) -> Any:
+    return lambda _: me.switch(ready)
+
+
+def _nothing() -> None:
+    """The hub wants to say when somebody else closes the socket; libpq's is closed by nobody else."""

@@ -1,0 +1,2 @@
+-- How far the relay has published is one number: `pos`.
+alter table relayed drop column published;
