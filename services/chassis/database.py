@@ -42,7 +42,7 @@ class Connection(psycopg.Connection[Any]):
 
 
 class Listing(Dumper):
-    """Dumps a list of texts, numbers or ids as an array; the statement says of what. psycopg's own takes ten times longer."""
+    """Dumps a list of texts, numbers or ids as an array; the statement says of what. psycopg's own takes far longer."""
 
     def dump(self, obj: list[Any]) -> bytes:
         """The array as Postgres reads it."""

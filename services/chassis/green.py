@@ -10,10 +10,10 @@ import socket
 import time
 from typing import Any
 
+import eventlet
 import eventlet.green.socket
 import eventlet.hubs
 import eventlet.patcher
-import greenlet
 from eventlet import tpool
 from psycopg import errors, waiting
 
@@ -35,7 +35,7 @@ def _addresses(host: Any, *rest: Any, **named: Any) -> Any:
 
 
 def wait(gen: Any, fileno: int, interval: float = 0.0, timeout: float | None = None) -> Any:
-    """Send ``gen`` what it waits for until it has its answer. Raises psycopg's _WaitTimeout when ``timeout`` is over."""
+    """Send ``gen`` what it waits for until it has its answer. Raises _WaitTimeout after ``timeout`` seconds."""
     deadline = float("inf") if timeout is None else time.monotonic() + timeout
     try:
         wanted = next(gen)
@@ -57,7 +57,7 @@ def _ready_now(fileno: int) -> int:
 
 def _ready(fileno: int, wanted: int, timeout: float) -> int:
     """Let other greenlets run until the socket is ready; what it is ready for, 0 when the time is up."""
-    hub, me = eventlet.hubs.get_hub(), greenlet.getcurrent()
+    hub, me = eventlet.hubs.get_hub(), eventlet.getcurrent()
     timer = hub.schedule_call_global(timeout, me.switch, waiting.READY_NONE)
     listeners = []
     try:

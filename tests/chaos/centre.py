@@ -26,6 +26,8 @@ FOLLOWS = {
     "notifications": ("inventory", "rentals"),
 }
 PROGRAMS = (*SERVICES, "gateway")
+# Jobs that may well wait longer than any drill: for a reminder, a closing time, the end of a suspension or a cleaning.
+PATIENT = ["remind", "mark_overdue", "end_suspension", "finish_cleaning"]
 ANSWER_WITHIN = 12  # seconds until an unanswered payment releases the units: the two minutes of the centre are too long
 
 

@@ -25,8 +25,13 @@ ROUTES = {
     "verify": "POST /v1/residents/{id}/verification",
     "ready": "POST /v1/items/{barcode}/ready",
     "repair": "POST /v1/repairs/{id}/sent",
+    "suspend": "POST /v1/residents/{id}/suspension",
+    "reinstate": "DELETE /v1/residents/{id}/suspension",
+    "enter": "POST /v1/items",
+    "retire": "POST /v1/items/{barcode}/retire",
 }
-OWNER = {"lend": "rentals", "return": "rentals", "verify": "rentals", "ready": "inventory", "repair": "inventory"}
+OWNER = dict.fromkeys(("lend", "return", "verify", "suspend", "reinstate"), "rentals")
+OWNER |= dict.fromkeys(("enter", "ready", "retire", "repair"), "inventory")
 
 
 def id_of(op: Op) -> UUID:
@@ -34,7 +39,8 @@ def id_of(op: Op) -> UUID:
     route = ROUTES[op.kind]
     if op.kind == "repair" and op.about["path"].endswith("/returned"):
         route = "POST /v1/repairs/{id}/returned"
-    return command_id(Caller("desk", "local-desk", CENTRE), route, op.id)
+    role = op.about.get("role", "desk")
+    return command_id(Caller(role, f"local-{role}", CENTRE), route, op.id)
 
 
 def rental_of(op: Op) -> str:

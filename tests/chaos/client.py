@@ -35,14 +35,14 @@ class Client:
     async def __aexit__(self, *_: object) -> None:
         await self._session.close()
 
-    async def do(self, op: Op, path: str, body: Any, role: str = "desk") -> Op:
-        """POST until there is a definite answer, always with the operation's key."""
+    async def do(self, op: Op, path: str, body: Any, role: str = "desk", method: str = "POST") -> Op:
+        """Send until there is a definite answer, always with the operation's key."""
         self.history.begin(op)
         headers = {**self._headers[role], "Idempotency-Key": op.id, "Content-Type": "application/json"}
-        sent = json.dumps(body).encode()
+        sent = None if body is None else json.dumps(body).encode()
         while not self.giving_up:
             op.attempts += 1
-            if await self._try("POST", op, path, headers, sent):
+            if await self._try(method, op, path, headers, sent):
                 break
             await asyncio.sleep(min(LONGEST_PAUSE, PAUSE * op.attempts))
         return op

@@ -17,7 +17,7 @@ from psycopg import sql
 from deploy.local.processes import SERVICES
 from deploy.local.rabbitmq import address_of
 from services.chassis.codec import decode
-from tests.chaos.centre import FOLLOWS, Centre
+from tests.chaos.centre import FOLLOWS, PATIENT, Centre
 
 MARK = "x-chaos"  # a header on everything that the drill itself puts on the wire
 MESSAGE_ID = re.compile(rb"^Message-ID:\s*<([^@>]+)@", re.MULTILINE | re.IGNORECASE)
@@ -85,14 +85,14 @@ def _read_service(centre: Centre, service: str, views: list[str], found: Evidenc
             found.parked.append((service, source, pos, why))
         found.waiting_jobs[service] = _one(
             conn,
-            "SELECT count(*) FROM job WHERE done_at IS NULL"
-            " AND kind NOT IN ('remind', 'mark_overdue', 'finish_cleaning')",
+            "SELECT count(*) FROM job WHERE done_at IS NULL AND NOT kind = ANY(%s)",
+            PATIENT,
         )
         found.views[service] = {view: _rows(conn, view) for view in views}
 
 
-def _one(conn: Any, statement: str) -> Any:
-    return conn.execute(statement).fetchone()[0]
+def _one(conn: Any, statement: str, *parameters: object) -> Any:
+    return conn.execute(statement, parameters).fetchone()[0]
 
 
 def _rows(conn: Any, view: str) -> list[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""The load: desks that lend, take back, register and scan, and keepers who bring what came back to the shelf."""
+"""The load: desks that lend, take back, scan and do the office's work, and keepers who refill the shelf."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ import uvloop
 
 from tests.chaos.client import Client, unsure
 from tests.chaos.history import OK, History, Op
+from tests.chaos.office import Office
 
 CONDITIONS = ("good",) * 40 + ("dirty",) * 4 + ("damaged",) * 2 + ("incomplete", "lost")
 CAUSES = ("wear", "ignorance", "inexperience", "accident", "wilful")
@@ -31,9 +32,10 @@ class Load:
         self._client, self._history, self._seed, self._pace = client, history, seed, pace
         self._hot, self._shelf = barcodes[:HOT], deque(barcodes[HOT:])
         self._residents, self._rest = deque(residents), deque[tuple[float, str]]()
+        self._office = Office(self._command, self._residents, self._shelf)
         self._stopping = False
         self._next = 0.0
-        self._old: deque[tuple[Op, str, Any, str]] = deque(maxlen=400)
+        self._old: deque[tuple[Op, str, Any, str, str]] = deque(maxlen=400)
         self.errors: list[str] = []
 
     def start(self, desks: int, keepers: int = 12) -> None:
@@ -78,46 +80,43 @@ class Load:
         return Op(who, kind, str(UUID(int=dice.getrandbits(128), version=4)), self._client._now(), about)
 
     async def _command(
-        self, who: str, kind: str, dice: random.Random, path: str, body: Any, role: str = "desk", **about: Any
+        self,
+        who: str,
+        kind: str,
+        dice: random.Random,
+        path: str,
+        body: Any,
+        role: str = "desk",
+        method: str = "POST",
+        **about: Any,
     ) -> Op:
         await self._turn()
-        op = await self._client.do(self._op(who, kind, dice, path=path, **about), path, body, role)
-        self._old.append((op, path, body, role))
+        op = self._op(who, kind, dice, path=path, role=role, **about)
+        await self._client.do(op, path, body, role, method)
+        self._old.append((op, path, body, role, method))
         return op
 
     # -- the desk --
 
     async def _serve(self, who: str, dice: random.Random) -> None:
         chance = dice.random()
-        if chance < 0.03:
-            await self._register(who, dice)
-        elif chance < 0.06:
+        if chance < 0.35:
+            await self._office.work(who, dice)
+        elif chance < 0.38:
             await self._ask_again(who, dice)
-        elif chance < 0.12:
+        elif chance < 0.42:
             await self._scan(who, dice, dice.choice(self._hot))
         else:
             await self._lend(who, dice)
-
-    async def _register(self, who: str, dice: random.Random) -> None:
-        number = dice.randrange(10**8)
-        person = {"name": f"새 주민 {number}", "phone": f"010-{number // 10000:04d}-{number % 10000:04d}"}
-        op = await self._command(who, "register", dice, "/v1/residents", person)
-        if op.outcome != OK:
-            return
-        resident = op.seen["resident_id"]
-        path = f"/v1/residents/{resident}/verification"
-        verified = await self._command(who, "verify", dice, path, {"method": "id_card"}, resident=resident)
-        if verified.outcome == OK:
-            self._residents.append(resident)
 
     async def _ask_again(self, who: str, dice: random.Random) -> None:
         """An old request once more, with its old key: nothing may happen, and the answer must be the same."""
         done = [each for each in self._old if each[0].definite]
         if not done:
             return await asyncio.sleep(0.1)
-        old, path, body, role = dice.choice(done)
+        old, path, body, role, method = dice.choice(done)
         again = Op(who, old.kind, old.id, self._client._now(), dict(old.about), repeats=True)
-        await self._client.do(again, path, body, role)
+        await self._client.do(again, path, body, role, method)
 
     async def _scan(self, who: str, dice: random.Random, barcode: str) -> Op:
         op = await self._client.scan(self._op(who, "scan", dice, barcode=barcode), barcode)

@@ -46,11 +46,11 @@ class Plan:
     seed: int = 1
     faults: int | None = None
     kinds: Collection[str] = ()
-    every: tuple[float, float] = (2.0, 3.0)
+    every: tuple[float, float] = (1.9, 2.9)
     units: int = 900
     residents: int = 900
-    pace: float = 70.0
-    desks: int = 64
+    pace: float = 48.0
+    desks: int = 48
     keep: bool = False
 
 

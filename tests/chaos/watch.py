@@ -14,7 +14,7 @@ import requests
 
 from deploy.local.problems import NotReady
 from deploy.local.processes import SERVICES
-from tests.chaos.centre import FOLLOWS, PROGRAMS, Centre
+from tests.chaos.centre import FOLLOWS, PATIENT, PROGRAMS, Centre
 from tests.chaos.fold import definition
 
 EVERY, CLOSELY = 0.5, 0.1  # seconds between two looks; at what was not well when last looked at
@@ -125,10 +125,6 @@ def head(conn: psycopg.Connection, service: str) -> int:
     published = sorted(definition(service).published)
     row = conn.execute("SELECT pos FROM event WHERE type = ANY(%s) ORDER BY pos DESC LIMIT 1", (published,)).fetchone()
     return int(row[0]) if row else 0
-
-
-# Jobs that may well wait longer than any drill: reminders, closing times, the cleaning that ends tomorrow.
-PATIENT = ["remind", "mark_overdue", "finish_cleaning"]
 
 
 def lag(centre: Centre) -> int:
