@@ -16,6 +16,7 @@ SERVICES = ("inventory", "rentals", "billing", "notifications")
 SERVERS = ("postgres", "epmd", "rabbitmq")
 PORTS = ("gateway", *SERVICES, "analytics", "terminal", "mailbox", "postgres", "rabbitmq", "epmd", "rabbitmq-nodes")
 CENTRE = "gwangju-namgu"
+VERIFY_AT = "03:30+09:00"  # when nobody borrows
 MAIL_FROM = "Nanum <desk@nanum.localhost>"
 
 
@@ -129,6 +130,7 @@ def _services(installation: "Installation") -> list[Process]:
                 **shared_env(installation, service),
                 "NANUM_DATABASE_URL": installation.dsn(service, "app"),
                 "NANUM_AMQP_URL": installation.amqp_url(service),
+                "NANUM_VERIFY_AT": VERIFY_AT if installation.profile == "local" else "",
                 **extra.get(service, {}),
             },
             needs=_needs(installation, "postgres", "epmd", "rabbitmq"),

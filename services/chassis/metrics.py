@@ -14,5 +14,7 @@ LAG_EVENTS = Gauge("nanum_follower_lag_events", "Facts of a source not yet taken
 LAG_SECONDS = Gauge("nanum_follower_lag_seconds", "Age of the fact last taken in, at that time.", ["source"])
 DUPLICATES = Counter("nanum_follower_duplicates_total", "Facts delivered again and ignored.", ["source"])
 HOLES = Counter("nanum_follower_holes_total", "Holes in the deliveries, filled from the source's feed.", ["source"])
+DIFFERENCES = Gauge("nanum_view_differences", "What differed from the facts when last verified, by view.", ["view"])
+VERIFIED = Gauge("nanum_views_verified_timestamp_seconds", "When the views were last verified; 0: not yet.")
 PARKED = Gauge("nanum_parked", "Facts that wait for a human, by source.", ["source"])
 JOBS = Counter("nanum_jobs_total", "Timers and errands done, by kind and outcome.", ["kind", "outcome"])

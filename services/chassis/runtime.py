@@ -11,6 +11,7 @@ from typing import Any
 import structlog
 
 from services.chassis import database
+from services.chassis.audit import Audit
 from services.chassis.broker import Inlet, Publisher
 from services.chassis.codec import encode
 from services.chassis.definition import Service
@@ -56,6 +57,7 @@ class Runtime:
         self.worker = Worker(
             service, self.store, Jobs(database.Pool(settings.database_url, size=2)), clock, self._jobs_due
         )
+        self.audit = Audit(service.name, settings.verify_at, clock)
         self.lanes = [self._lane(source) for source in service.sources]
 
     def _lane(self, source: str) -> FollowLoop:
@@ -105,4 +107,5 @@ class Runtime:
         """What runs beside the requests: each has ``run`` and ``stop``."""
         yield self.relay
         yield self.worker
+        yield self.audit
         yield from self.lanes

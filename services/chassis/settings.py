@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import time
 from pathlib import Path
 
 
@@ -23,6 +24,7 @@ class Settings:
     sources: Mapping[str, str]
     secret: str
     log_level: str
+    verify_at: time | None
 
     @classmethod
     def from_env(cls, env: Mapping[str, str] = os.environ) -> Settings:
@@ -38,7 +40,21 @@ class Settings:
             sources=dict(pair.split("=", 1) for pair in required(env, "NANUM_SOURCES").split()),
             secret=secret(env, "NANUM_INTERNAL_SECRET_FILE"),
             log_level=env.get("NANUM_LOG_LEVEL", "info"),
+            verify_at=_daily(env, "NANUM_VERIFY_AT"),
         )
+
+
+def _daily(env: Mapping[str, str], name: str) -> time | None:
+    """A time of the day with its offset; None when it is not set."""
+    if not env.get(name):
+        return None
+    try:
+        at = time.fromisoformat(env[name])
+    except ValueError:
+        at = time.min
+    if at.tzinfo is None:
+        raise SettingMissing(f"{name} must be a time of the day with its offset, as 03:30+09:00")
+    return at
 
 
 def required(env: Mapping[str, str], name: str) -> str:

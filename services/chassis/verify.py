@@ -1,4 +1,4 @@
-"""Proves that every view equals the fold of its facts: ``python -m services.chassis.verify NAME``.
+"""Proves that every view equals the fold of its facts: ``python -m services.chassis.verify NAME [--json]``.
 
 One snapshot of the database holds the views, the log and the cursors of one instant; the facts up to there are folded
 into a shadow, and every difference is reported. Readers and writers go on meanwhile.
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from services.chassis import database
-from services.chassis.codec import builtins
+from services.chassis.codec import builtins, encode
 from services.chassis.definition import OWN, Service, View
 from services.chassis.doors import pulls_of, service_named
 from services.chassis.refold import Progress, Pull, Refold, quiet
@@ -43,8 +43,14 @@ class Verdict:
 
     facts: int
     rows: int
+    views: list[str]
     differences: list[Difference]
     left_out: list[str]  # views of a source that has parked facts: they can't be complete before those are taken in
+
+    def report(self) -> bytes:
+        """As JSON, without the values that differ: they are nobody's business in a log."""
+        found = [{"view": d.view, "key": d.key, "field": d.field} for d in self.differences]
+        return encode({**vars(self), "differences": found})
 
 
 def verify(service: Service, url: str, pulls: Mapping[str, Pull], progress: Progress = quiet) -> Verdict:
@@ -64,7 +70,8 @@ def verify(service: Service, url: str, pulls: Mapping[str, Pull], progress: Prog
         conn.execute("ROLLBACK")
     folded = {view.kind: {_key(row): row for row in refold.shadow.rows(view.kind)} for view in views}
     differences = [d for view in views for d in _compare(view, live[view.kind], folded[view.kind])]
-    return Verdict(facts, sum(map(len, live.values())), differences, left_out)
+    names = [str(view.kind.VIEW) for view in views]  # type: ignore[attr-defined]
+    return Verdict(facts, sum(map(len, live.values())), names, differences, left_out)
 
 
 def positions(conn: database.Connection) -> dict[str, int]:
@@ -103,19 +110,23 @@ def _compare(view: View, live: dict[str, Any], folded: dict[str, Any]) -> Iterat
 
 
 def main() -> int:
-    """Verify the service named on the command line; 1 when anything differs."""
+    """Verify the service named on the command line, with ``--json`` for programs; 1 when anything differs."""
     try:
         service = service_named(sys.argv[1])
         verdict = verify(service, required(os.environ, "NANUM_DATABASE_URL"), pulls_of(service))
     except SettingMissing as wrong:
         print(f"verify: {wrong}", file=sys.stderr)
         return 2
+    wrong = 1 if verdict.differences or verdict.left_out else 0
+    if "--json" in sys.argv:
+        print(verdict.report().decode())
+        return wrong
     for difference in verdict.differences:
         print(difference)
     print(f"{service.name}: {verdict.facts} facts, {verdict.rows} rows, {len(verdict.differences)} differences")
     if verdict.left_out:
         print(f"{service.name}: not compared while facts are parked: {', '.join(verdict.left_out)}")
-    return 1 if verdict.differences or verdict.left_out else 0
+    return wrong
 
 
 if __name__ == "__main__":

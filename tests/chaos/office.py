@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from tests.chaos.history import OK, Op
 from tests.chaos.stock import CATEGORIES
 
-Send = Callable[..., Awaitable[Op]]  # Load._command
+Send = Callable[..., Awaitable[Op]]
 
 
 class Office:

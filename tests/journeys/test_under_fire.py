@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 
+import amqp
 import psycopg
 import pytest
 import requests
 
+from deploy.local.processes import SERVICES
+from deploy.local.rabbitmq import address_of
 from tests.support.api import Api
 from tests.support.waiting import wait_for
 
 OUTAGE_RENTALS = int(os.environ.get("NANUM_OUTAGE_RENTALS", "24"))
 KILL_RENTALS = int(os.environ.get("NANUM_KILL_RENTALS", "48"))
+POSTGRES_AWAY = float(os.environ.get("NANUM_POSTGRES_AWAY", "6"))  # seconds
 RACES = int(os.environ.get("NANUM_RACES", "16"))
 
 
@@ -144,6 +149,46 @@ def test_a_killed_process_loses_nothing_and_doubles_nothing(api, victim):
     assert {u for (u,) in rows(api, "inventory", "SELECT barcode FROM out_item WHERE state = 'out'")} >= set(units)
     receipts = "SELECT count(*), count(DISTINCT about) FROM notice WHERE kind = 'receipt' AND about = ANY(%s)"
     assert rows(api, "notifications", receipts, ids) == [(KILL_RENTALS, KILL_RENTALS)]
+
+
+def waiting_for_a_human(api):
+    """How many dead letters and parked facts there are."""
+    address = address_of(api.fleet.amqp_url())
+    count = sum(n for s in SERVICES for ((n,),) in [rows(api, s, "SELECT count(*) FROM parked")])
+    with amqp.Connection(
+        address["host"], address["user"], address["password"], virtual_host=address["vhost"]
+    ) as connection:
+        channel = connection.channel()
+        return count + sum(channel.queue_declare(f"{s}.dead", passive=True).message_count for s in SERVICES)
+
+
+def test_nothing_is_given_up_while_postgres_is_away_under_load(api):
+    units = api.shelve(KILL_RENTALS)
+    residents = [api.resident() for _ in range(-(-KILL_RENTALS // 4))]
+    quiet(api)
+    before, lent = waiting_for_a_human(api), threading.Semaphore(0)
+
+    def lend(n):
+        desk = Api(api.fleet)
+        answer = persistently(desk, "POST", "/v1/rentals", desk.order(residents[n // 4], units[n]), str(uuid.uuid4()))
+        lent.release()
+        return answer.json()["rental_id"]
+
+    with ThreadPoolExecutor(8) as pool:
+        going_on = [pool.submit(lend, n) for n in range(KILL_RENTALS)]
+        for _ in range(KILL_RENTALS // 4):  # so that there is something on its way
+            lent.acquire()
+        api.fleet.stop("postgres")
+        back = time.monotonic() + POSTGRES_AWAY
+        try:
+            wait_for(lambda: time.monotonic() >= back, patience=POSTGRES_AWAY + 10)
+        finally:
+            api.fleet.start("postgres")
+        ids = [each.result() for each in going_on]
+    wait_for(lambda: all(s == "out" for (s,) in states(api, ids)), patience=240)
+    quiet(api)
+    assert len(set(ids)) == KILL_RENTALS
+    assert waiting_for_a_human(api) == before
 
 
 def test_a_service_that_is_down_is_said_so_and_the_rest_goes_on(api):

@@ -1,0 +1,97 @@
+"""The verification of every night: what it finds is a metric and a line in the log."""
+
+from __future__ import annotations
+
+import math
+import os
+from datetime import UTC, datetime, time, timedelta, timezone
+
+import pytest
+from prometheus_client import REGISTRY
+from structlog.testing import capture_logs
+
+from services.chassis.audit import Audit, AuditFailed, next_time
+from services.chassis.settings import SettingMissing, Settings
+from tests.support.centre import MONDAY, Desk
+
+SEOUL = timezone(timedelta(hours=9))
+SECRET = "x" * 40
+
+
+def differing(view: str) -> float | None:
+    """What the metric says of a view."""
+    return REGISTRY.get_sample_value("nanum_view_differences", {"view": view})
+
+
+@pytest.fixture
+def desk(fresh, tmp_path):
+    """A resident, and sources that were never followed."""
+    database = fresh("rentals")
+    desk = Desk(database.app)
+    kim = desk.resident()
+    secret = tmp_path / "secret"
+    secret.write_text(SECRET)
+    env = {
+        **os.environ,
+        "NANUM_DATABASE_URL": database.app,
+        "NANUM_INTERNAL_SECRET_FILE": str(secret),
+        "NANUM_SOURCES": " ".join(f"{s}=http://127.0.0.1:9" for s in ("billing", "inventory", "notifications")),
+    }
+    desk.audit = Audit("rentals", None, lambda: MONDAY, env)
+    desk.env, desk.kim = env, kim
+    return desk
+
+
+def change(desk, statement):
+    """Do to the database what no program of ours does."""
+    with desk.store.pool.connection() as conn:
+        conn.execute(statement)
+
+
+def test_a_night_without_differences_is_said_with_its_time(desk):
+    desk.audit.verify()
+    assert {view: differing(view) for view in ("resident", "rental")} == {"resident": 0, "rental": 0}
+    assert REGISTRY.get_sample_value("nanum_views_verified_timestamp_seconds") == MONDAY.timestamp()
+
+
+def test_what_differs_is_counted_by_view_and_named_without_its_values(desk):
+    change(desk, "UPDATE resident SET state = 'suspended'")
+    with capture_logs() as said:
+        desk.audit.verify()
+    assert (differing("resident"), differing("rental")) == (1, 0)
+    (line,) = [each for each in said if each["event"] == "view_differs"]
+    assert (line["view"], line["key"], line["field"]) == ("resident", desk.kim, "state")
+    assert "suspended" not in str(said)
+
+
+def test_views_that_wait_for_parked_facts_are_no_number(desk):
+    waits = "INSERT INTO parked (source, pos, stream, message, error) VALUES ('inventory', 9, 'item-X', '{}', 'poison')"
+    change(desk, waits)
+    desk.audit.verify()
+    assert math.isnan(differing("shelf_item") or 0.0) and differing("resident") == 0
+
+
+def test_a_verification_without_a_verdict_says_why(desk):
+    audit = Audit("rentals", None, lambda: MONDAY, {**desk.env, "NANUM_SOURCES": ""})
+    with pytest.raises(AuditFailed):
+        audit.verify()
+    with pytest.raises(AuditFailed, match="there is no service lendings"):
+        Audit("lendings", None, lambda: MONDAY, desk.env).verify()
+
+
+@pytest.mark.parametrize(
+    ("now", "due"),
+    [
+        (datetime(2026, 11, 22, 18, 0, tzinfo=UTC), datetime(2026, 11, 23, 3, 30, tzinfo=SEOUL)),
+        (datetime(2026, 11, 22, 18, 30, tzinfo=UTC), datetime(2026, 11, 24, 3, 30, tzinfo=SEOUL)),
+    ],
+)
+def test_it_is_due_at_the_same_time_every_day(now, due):
+    assert next_time(now, time.fromisoformat("03:30+09:00")) == due
+
+
+@pytest.mark.parametrize("wrong", ["half past three", "03:30"])
+def test_a_time_without_its_offset_stops_the_start(desk, wrong):
+    env = {**desk.env, "NANUM_LISTEN": "127.0.0.1:1", "NANUM_AMQP_URL": "amqp://x", "NANUM_VERIFY_AT": wrong}
+    with pytest.raises(SettingMissing, match="03:30"):
+        Settings.from_env(env)
