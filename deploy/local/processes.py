@@ -16,6 +16,7 @@ SERVICES = ("inventory", "rentals", "billing", "notifications")
 SERVERS = ("postgres", "epmd", "rabbitmq")
 PORTS = ("gateway", *SERVICES, "analytics", "terminal", "mailbox", "postgres", "rabbitmq", "epmd", "rabbitmq-nodes")
 CENTRE = "gwangju-namgu"
+NICE = 10  # of our programs: on a machine with too much to do, Postgres and RabbitMQ come first
 VERIFY_AT = "03:30+09:00"  # when nobody borrows
 MAIL_FROM = "Nanum <desk@nanum.localhost>"
 
@@ -194,8 +195,8 @@ def sources(installation: "Installation") -> str:
 
 
 def python(module: str, *args: str) -> tuple[str, ...]:
-    """A program of ours. On a machine with too much to do, Postgres and RabbitMQ come first."""
-    return ("nice", "-n", "5", sys.executable, "-m", module, *args)
+    """A program of ours."""
+    return ("nice", "-n", str(NICE), sys.executable, "-m", module, *args)
 
 
 def _answers(installation: "Installation", process: str, path: str) -> Callable[[], None]:

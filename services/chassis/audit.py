@@ -65,9 +65,10 @@ class Audit:
                     process.terminate()
             said.seek(0)
             wrong.seek(0)
-            if process.returncode not in (0, 1):
+            verdict = said.read()
+            if not verdict:
                 raise AuditFailed(wrong.read()[-500:].strip() or f"it ended with {process.returncode}")
-            return said.read()
+            return verdict
 
     def stop(self) -> None:
         """End, also in the middle of a verification."""

@@ -16,6 +16,7 @@ from services.chassis import database
 from services.chassis.codec import builtins, encode
 from services.chassis.definition import OWN, Service, View
 from services.chassis.doors import pulls_of, service_named
+from services.chassis.follow import SourceAway
 from services.chassis.refold import Progress, Pull, Refold, quiet
 from services.chassis.settings import SettingMissing, required
 
@@ -110,23 +111,26 @@ def _compare(view: View, live: dict[str, Any], folded: dict[str, Any]) -> Iterat
 
 
 def main() -> int:
-    """Verify the service named on the command line, with ``--json`` for programs; 1 when anything differs."""
+    """Verify the service named on the command line, with ``--json`` for programs.
+
+    1 when anything differs or could not be compared, 2 when there is no verdict.
+    """
     try:
         service = service_named(sys.argv[1])
         verdict = verify(service, required(os.environ, "NANUM_DATABASE_URL"), pulls_of(service))
-    except SettingMissing as wrong:
+    except (SettingMissing, SourceAway, *database.AWAY) as wrong:
         print(f"verify: {wrong}", file=sys.stderr)
         return 2
-    wrong = 1 if verdict.differences or verdict.left_out else 0
+    code = 1 if verdict.differences or verdict.left_out else 0
     if "--json" in sys.argv:
         print(verdict.report().decode())
-        return wrong
+        return code
     for difference in verdict.differences:
         print(difference)
     print(f"{service.name}: {verdict.facts} facts, {verdict.rows} rows, {len(verdict.differences)} differences")
     if verdict.left_out:
         print(f"{service.name}: not compared while facts are parked: {', '.join(verdict.left_out)}")
-    return wrong
+    return code
 
 
 if __name__ == "__main__":

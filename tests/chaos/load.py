@@ -13,6 +13,7 @@ from uuid import UUID
 
 import uvloop
 
+from deploy.local.processes import NICE
 from tests.chaos.client import Client, unsure
 from tests.chaos.history import OK, History, Op
 from tests.chaos.office import Office
@@ -52,7 +53,7 @@ class Load:
 
     def _alone(self, desks: int, keepers: int) -> None:
         # Clients have machines of their own: what these use must not hold up a service that starts.
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 10)
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICE + 5)
         uvloop.run(self._run(desks, keepers))
 
     async def _run(self, desks: int, keepers: int) -> None:

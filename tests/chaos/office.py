@@ -14,7 +14,7 @@ Send = Callable[..., Awaitable[Op]]
 
 
 class Office:
-    """What clerks and the manager do beside the desks. Whom they verify may borrow, what they make ready may be lent."""
+    """What clerks and the manager do: whom they verify may borrow, what they make ready may be lent."""
 
     def __init__(self, send: Send, residents: deque[str], shelf: deque[str]) -> None:
         self._send, self._residents, self._shelf = send, residents, shelf

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import random
 import socket
 import struct
@@ -16,6 +17,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import uvloop
+
+from deploy.local.processes import NICE
 
 CHUNK = 65536
 LINGER_ZERO = struct.pack("ii", 1, 0)  # closing then sends RST instead of FIN
@@ -178,9 +181,13 @@ class Proxies:
 
     def __init__(self) -> None:
         self._loop = uvloop.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, name="proxies", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="proxies", daemon=True)
         self._thread.start()
         self.links: dict[str, Proxy] = {}
+
+    def _run(self) -> None:
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICE)  # no server waits for the wire
+        self._loop.run_forever()
 
     def _do(self, work: Coroutine[Any, Any, Any]) -> Any:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result(10)
@@ -217,8 +224,16 @@ class Proxies:
         """End all links and the loop."""
         for proxy in self.links.values():
             self._do(proxy.close())
+        self._do(_end_the_others())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(5)
+
+
+async def _end_the_others() -> None:
+    others = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in others:
+        task.cancel()
+    await asyncio.gather(*others, return_exceptions=True)
 
 
 async def _call(what: Callable[[], Any]) -> Any:
