@@ -59,19 +59,32 @@ class Follower:
         self.service, self.source = service, source
         self._store, self._pull, self._clock = store, pull, clock
         self._awaited: tuple[int, datetime] | None = None
+        self._known: tuple[str, int] | None = None  # the cursor as last committed or read here; it never goes back
 
     # -- one batch --
 
     def absorb(self, messages: Sequence[Message]) -> Absorbed:
         """Take in a batch in one transaction, up to the first hole. Raises what the first bad message raises."""
-        work = [(m, *self.understand(m)) for m in messages]
+        news = [m for m in messages if not self._is_known(m)]
+        metrics.DUPLICATES.labels(self.source).inc(len(messages) - len(news))
+        if not news and self._known:
+            return Absorbed(self._known[1], 0, False)
+        work = [(m, *self.understand(m)) for m in news]
         with self._store.turn([], self.needs(work), self.source) as turn:
             absorbed, changes = self._absorb(turn, work)
             crash.point("follow.before_commit")
             turn.commit(changes)
+        self._note(changes.cursor or (turn.cursor and (self.source, turn.cursor.epoch, turn.cursor.pos)))
         crash.point("follow.after_commit")
         metrics.FOLLOWED.labels(self.source).set(absorbed.pos)
         return absorbed
+
+    def _is_known(self, message: Message) -> bool:
+        return self._known is not None and self._known[0] == message.epoch and message.pos <= self._known[1]
+
+    def _note(self, cursor: Any) -> None:
+        _, epoch, pos = cursor
+        self._known = (epoch, pos) if epoch else None
 
     def _absorb(self, turn: Turn, work: Iterable[Any]) -> tuple[Absorbed, Changes]:
         changes, now = Changes(base=turn.head), self._clock()
@@ -177,7 +190,7 @@ class Follower:
 
     def catch_up(self) -> int:
         """Pull from the source's feed until its head is reached; returns the cursor."""
-        pos = self.position()
+        pos = self._known[1] if self._known else self.position()
         while True:
             page = self._pull(pos)
             metrics.LAG_EVENTS.labels(self.source).set(max(0, page.head - pos))

@@ -62,6 +62,15 @@ def test_a_pool_lends_a_fresh_connection_after_it(url, proxies, monkeypatch):
         assert conn.execute("SELECT 1").fetchone() == (1,)
 
 
+@pytest.mark.parametrize(
+    "texts", [[], [""], ['a"b', "a\\\\b", "a,b", "{a}", "NULL", " 텐트 ", "a\nb", "'"], ["\\\\" * 3 + '"' * 3]]
+)
+def test_a_list_arrives_as_it_is(fresh, texts):
+    with database.connect(fresh("rentals").app) as conn:
+        assert conn.execute("SELECT %s::text[]", (texts,)).fetchone() == (texts,)
+        assert conn.execute("SELECT 7 = ANY(%s)", ([5, 6, 7],)).fetchone() == (True,)
+
+
 GREENLETS = """
 import eventlet
 eventlet.monkey_patch()

@@ -8,8 +8,9 @@ from datetime import timedelta
 
 import pytest
 
-from services.chassis.follow import EpochChanged, NotYet
+from services.chassis.follow import EpochChanged, Follower, NotYet
 from services.rentals.domain.house_rules import NoHouseRules
+from services.rentals.service import SERVICE
 from tests.support.centre import CENTRE, MONDAY, Desk, Source, ask, barcodes, lend, refusals
 
 
@@ -39,6 +40,19 @@ class TestDelivery:
         desk.follower.take([said[1]])
         desk.follower.take(said)
         assert (cursor(desk), shelf(desk)) == (3, {"NG-C10-001": "ready"})
+
+    def test_again_after_a_restart_changes_nothing(self, desk):
+        said = desk.inventory.stock("NG-C10-001")
+        desk.follower.take(said)
+        anew = Follower(SERVICE, "inventory", desk.store, desk.inventory.pull, lambda: MONDAY)
+        assert anew.take(said[:2]) == 3
+        assert (cursor(desk), shelf(desk)) == (3, {"NG-C10-001": "ready"})
+
+    def test_what_it_has_had_it_lets_go_without_asking_the_database(self, desk, monkeypatch):
+        said = desk.inventory.stock("NG-C10-001")
+        desk.follower.take(said)
+        monkeypatch.setattr(desk.store, "turn", None)
+        assert desk.follower.take(said) == 3
 
     def test_a_hole_is_filled_from_the_feed(self, desk):
         said = desk.inventory.stock("NG-C10-001", "NG-C10-002")

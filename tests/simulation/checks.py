@@ -10,9 +10,8 @@ from services.billing.domain.ledger import Account
 from services.billing.domain.payment import Payment, payment_id
 from services.chassis.codec import decode, encode
 from services.chassis.definition import OWN
-from services.chassis.feed import read_fact
 from services.chassis.kernel import Heard
-from services.chassis.world import World
+from services.chassis.refold import Shadow
 from services.rentals.domain.rental import OUT, Rental
 from tests.simulation.disk import Disk, meta_of
 
@@ -88,17 +87,26 @@ def views_are_folds(play: Play) -> Problems:
 
 def _folded(play: Play, disk: Disk) -> dict[type, dict[str, bytes]]:
     service = disk.service
-    world = World(service, lambda kind, keys: ())
-    facts = [read_fact(service, type, schema, data) for _, _, type, schema, _, _, _, data, _ in disk.events]
-    for event, (_, stream, version) in zip(disk.events, world.apply(facts), strict=True):
-        assert (event[4], event[5]) == (stream, version), f"{event} should be {stream} {version}"
+    shadow = Shadow(service, [view.kind for view in service.views])
+    for _, _, type, schema, stream, version, _, data, _ in disk.events:
+        shadow.own(type, schema, stream, version, data)
     for source in {view.source for view in service.views} - {OWN, ""}:
         for message in play.disks[source].published:
             if (source, message.type) in service.touched_by:
                 data = service.contracts_heard[source, message.type].read(message.data, message.schema)
-                world.hear(source, Heard(message.type, data, message.stream, message.id, message.at))
-    rows = world.writes().inserts
-    return {kind: {getattr(r, kind.KEY): encode(r) for r in many} for kind, many in rows.items()}  # type: ignore
+                shadow.hear(source, Heard(message.type, data, message.stream, message.id, message.at))
+    kinds: list[Any] = [view.kind for view in shadow.views]
+    return {kind: {getattr(row, kind.KEY): encode(row) for row in shadow.rows(kind)} for kind in kinds}
+
+
+def versions_are_dense(play: Play) -> Problems:
+    """The versions of each stream are 1..n, in the order of the log."""
+    for name, disk in play.disks.items():
+        last: Counter[str] = Counter()
+        for event in disk.events:
+            last[event[4]] += 1
+            if event[5] != last[event[4]]:
+                yield f"{name}: {event[4]} has version {event[5]} where {last[event[4]]} is due"
 
 
 def everything_arrived(play: Play) -> Problems:
@@ -187,6 +195,7 @@ CHECKS: dict[str, Callable[[Any], Problems]] = {
         carried_out_once,
         one_holder,
         views_are_folds,
+        versions_are_dense,
         everything_arrived,
         money_nets,
         told_once,

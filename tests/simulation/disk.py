@@ -55,7 +55,8 @@ class Disk:
     parked: dict[tuple[str, int], tuple[str, str]] = field(default_factory=dict)
     relayed: int = 0
     published: list[Message] = field(default_factory=list)
-    next_due: datetime | None = None
+    _next_due: datetime | None = None
+    _jobs_changed: bool = True
 
     def __post_init__(self) -> None:
         self.epoch = str(uuid5(NAMESPACE_DNS, self.service.name))
@@ -179,8 +180,16 @@ class Disk:
             self.note_due()
 
     def note_due(self) -> None:
-        """Work out when the next job can be claimed."""
-        self.next_due = min((max(j.due, j.leased_until or j.due) for j in self.jobs.values()), default=None)
+        """Note that another job may be the next."""
+        self._jobs_changed = True
+
+    @property
+    def next_due(self) -> datetime | None:
+        """When the next job can be claimed."""
+        if self._jobs_changed:
+            self._jobs_changed = False
+            self._next_due = min((max(j.due, j.leased_until or j.due) for j in self.jobs.values()), default=None)
+        return self._next_due
 
 
 _JOB = ("id", "kind", "data", "meta", "attempts", "due")

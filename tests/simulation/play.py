@@ -69,11 +69,13 @@ class Centre:
     def __init__(self, chance: Random, now: datetime, disks: dict[str, Disk], *, tell: bool = False) -> None:
         self.chance, self.now, self._tell = chance, now, tell
         self.steps, self.replies_lost = 0, 0.0
+        self.most = chance.choice((4, 8, 30))  # how much is taken at once: little leaves room for what comes between
         self.feeds_gone = self.broker_gone = False
         self.problems: list[str] = []
         self.crashes: Counter[str] = Counter()
         self._digest = hashlib.sha256()
         self._acting: Process | None = None
+        self._cast: tuple[Any, list[tuple[Process, Any]]] = (None, [])
         self.broker = Broker(self.happens)
         self.terminal = CardTerminal(chance, lambda: self.now)
         self.mailbox = Mailbox(chance)
@@ -89,11 +91,11 @@ class Centre:
 
     def below(self, limit: int) -> int:
         """A number from 0 to below ``limit``."""
-        return self.chance.randrange(limit) if limit else 0
+        return int(self.chance.random() * limit)
 
     def few(self, most: int) -> int:
         """A number from 1 to ``most``."""
-        return self.chance.randint(1, most)
+        return 1 + int(self.chance.random() * most)
 
     # -- what is seen --
 
@@ -127,7 +129,7 @@ class Centre:
 
     def someone(self) -> tuple[Process, Any] | None:
         """Somebody who could act."""
-        actors = [(p, actor) for p in self.processes.values() if p.up for actor in p.actors]
+        actors = [*self.cast]
         while actors:
             at = int(self.chance.random() * len(actors))
             if actors[at][1].ready:
@@ -135,6 +137,14 @@ class Centre:
             actors[at] = actors[-1]
             actors.pop()
         return None
+
+    @property
+    def cast(self) -> list[tuple[Process, Any]]:
+        """Everybody who is there."""
+        up = tuple(p.boots if p.up else 0 for p in self.processes.values())
+        if self._cast[0] != up:
+            self._cast = up, [(p, actor) for p in self.processes.values() if p.up for actor in p.actors]
+        return self._cast[1]
 
     def act(self, process: Process, actor: Any) -> None:
         """Let an actor do one thing; it may be its last."""
@@ -216,7 +226,7 @@ class Play(Centre):
             self.broker.away = 1.0
         self.desk.left = commands
         self.nemesis = Nemesis(self, chance.randint(*FAULTS))
-        self.note(f"{way}, late: {late}")
+        self.note(f"{way}, at most {self.most} at once, late: {late}")
 
     def run(self) -> Outcome:
         """Play it to the end."""

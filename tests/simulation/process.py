@@ -54,7 +54,7 @@ class Process:
         self.database_away = self.feed_away = 0.0
         self.skew = timedelta(0)
         self.doomed = 0  # how many more points are passed until it crashes; 0: it does not
-        self.up, self.back_at = False, 0
+        self.up, self.back_at, self.boots = False, 0, 0
         self.inbox: list[Request] = []
         self.actors: list[Any] = []
 
@@ -66,7 +66,7 @@ class Process:
         worker._outside = self._outside()
         self.follows = [Following(self, service, source) for source in service.sources]
         self.actors = [Door(self, service), Relaying(self, service), Working(self, worker), *self.follows]
-        self.up, self.doomed = True, 0
+        self.up, self.doomed, self.boots = True, 0, self.boots + 1
 
     def _outside(self) -> Any:
         """What the errands of this service call."""
@@ -100,7 +100,7 @@ class Process:
         """The feed, as another service reads it over HTTP. Raises :class:`SourceAway`."""
         if not self.up or self.centre.happens(self.feed_away) or self.centre.happens(self.database_away):
             raise SourceAway(f"{self.name} does not answer")
-        page = self.disk.page(after, self.centre.few(12))
+        page = self.disk.page(after, self.centre.few(2 * self.centre.most))
         return Page(page.epoch, page.head, [shape(decode(encode(m)), Message) for m in page.messages])
 
 
@@ -119,7 +119,7 @@ class Door:
     def step(self) -> str:
         """Carry out a batch."""
         process, centre = self._process, self._process.centre
-        batch = process.inbox[: centre.few(6)]
+        batch = process.inbox[: centre.few(centre.most)]
         del process.inbox[: len(batch)]
         for request in batch:
             request.under_way -= 1
@@ -144,7 +144,7 @@ class Relaying:
         self._process = process
         self.name = f"{process.name}.relay"
         self._relay = Relay(service, "", MemoryBus(centre.broker, process.name), Wake())
-        self._outbox = MemoryOutbox(process.disk, process.reach, lambda: centre.few(8))
+        self._outbox = MemoryOutbox(process.disk, process.reach, lambda: centre.few(centre.most))
 
     @property
     def ready(self) -> bool:
@@ -194,7 +194,7 @@ class Following:
     def __init__(self, process: Process, service: Service, source: str) -> None:
         self._process, self._centre, self.source = process, process.centre, source
         self.name = f"{process.name}.from.{source}"
-        self.inlet = MemoryInlet(self._centre.broker, process.name, source, lambda: self._centre.few(8))
+        self.inlet = MemoryInlet(self._centre.broker, process.name, source, lambda: self._centre.few(self._centre.most))
         pull = self._centre.processes[source].feed
         follower = Follower(service, source, process.store, pull, process.clock)
         self._loop = lanes.FollowLoop(follower, self.inlet)  # type: ignore[arg-type]

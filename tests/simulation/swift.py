@@ -51,7 +51,7 @@ class Unmeasured:
     def set(self, _: float) -> None:
         """Forgotten."""
 
-    def inc(self) -> None:
+    def inc(self, _: float = 1) -> None:
         """Forgotten."""
 
     def observe(self, _: float) -> None:
