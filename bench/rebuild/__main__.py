@@ -2,9 +2,9 @@
 
     python -m bench.rebuild [--facts 100000] [--rounds 3]
 
-The facts come from real commands: lend, pay, bring back, release. Each round prints facts/s of the whole rebuild, how long
-writers waited for the swap, and its time as a ratio to the time that the facts take to be read and decoded alone. At the
-end the result is compared with the live views (a verification of its own).
+The facts come from real commands: lend, pay, bring back, release. Each round prints facts/s of the whole rebuild, how
+long writers waited for the swap, and the ratio of its time to that of reading and decoding the facts alone. At the end
+the result is compared with the live views (a verification of its own).
 """
 
 from __future__ import annotations

@@ -25,8 +25,11 @@ def letters(url: str, service: str) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     try:
         while len(found) < SHOWN and (message := channel.basic_get(f"{service}.dead")):
-            headers = dict(message.properties.get("application_headers") or {})
-            death = (headers.pop("x-death", None) or [{}])[0]
+            said = dict(message.properties.get("application_headers") or {})
+            death = (said.get("x-death") or [{}])[0]
+            headers = {
+                name: value for name, value in said.items() if not name.startswith("x-")
+            }  # the rest is the broker's
             found.append({"queue": death.get("queue"), "headers": headers, "body": str(message.body)[:200]})
     finally:
         lane.drop()  # unsettled, they go back

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 import structlog
 
@@ -26,6 +27,8 @@ from services.chassis.settings import SettingMissing, Settings
 from services.chassis.store import Changes, Jobs, PostgresStore
 from services.chassis.wake import RowBells, Wake
 
+T = TypeVar("T")
+AT_ONCE = 1.0  # seconds: a failure that took longer has made others wait already
 log = structlog.get_logger()
 _OFF = os.environ.get("NANUM_CLOCK_OFFSET_FILE")
 
@@ -42,6 +45,20 @@ def _wrong_by(path: str) -> timedelta:
             return timedelta(seconds=float(file.read()))
     except FileNotFoundError:
         return timedelta()
+
+
+def again(attempt: Callable[[], T]) -> T:
+    """Try once more when the database fails at once: a server that came back leaves dead connections behind.
+
+    For what may be done twice: reads, and commands, which have their effect once.
+    """
+    began = time.monotonic()
+    try:
+        return attempt()
+    except database.AWAY:
+        if time.monotonic() - began > AT_ONCE:
+            raise
+        return attempt()
 
 
 class Runtime:
@@ -78,16 +95,16 @@ class Runtime:
         """Carry out a batch: ``{commands}`` to ``{outcomes}``. Raises ValueError, or what an absent database raises."""
         batch = read_batch(body)
         with self._turn:  # one at a time here too: waiting for the log's lock would only hold a connection
-            outcomes = execute(self.store, self.service, batch, clock())
+            outcomes = again(lambda: execute(self.store, self.service, batch, clock()))
         return b'{"outcomes":[' + b",".join(outcomes) + b"]}"
 
     def query(self, name: str, given: Any) -> Answer:
         """Answer a named read."""
-        return self.reads.answer(name, given, clock())
+        return again(lambda: self.reads.answer(name, given, clock()))
 
     def feed(self, after: int, limit: int) -> bytes:
         """A page of the published facts, as JSON."""
-        page = self.reads.page(after, min(limit, FEED_PAGE))
+        page = again(lambda: self.reads.page(after, min(limit, FEED_PAGE)))
         following = page.messages[-1].pos if len(page.messages) == min(limit, FEED_PAGE) else None
         return encode({"epoch": page.epoch, "head": page.head, "data": page.messages, "next": following})
 

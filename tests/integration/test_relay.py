@@ -6,7 +6,7 @@ import amqp
 import pytest
 
 from deploy.local.rabbitmq import address_of
-from services.chassis import database, metrics
+from services.chassis import database, dead, metrics
 from services.chassis.broker import BrokerAway, Inlet, Publisher
 from services.chassis.envelope import NotAnEnvelope, open_envelope
 from services.chassis.relay import PostgresOutbox, Relay
@@ -200,7 +200,9 @@ class TestBroker:
         with pytest.raises(NotAnEnvelope):
             open_envelope(deliveries[0][1].get("application_headers") or {}, deliveries[0][2])
         inlet.reject(deliveries[0])
-        admin = connect(servers, "admin").channel()
-        dead = wait_for(lambda: admin.basic_get("billing.dead", no_ack=True))
-        assert dead.body == "no fact"
+        url = servers.amqp_url("billing")
+        (letter,) = wait_for(lambda: dead.letters(url, "billing"))
+        assert (letter["queue"], letter["body"]) == ("billing.from.rentals", "no fact")
+        assert dead.letters(url, "billing") == [letter]  # to look takes nothing away
+        assert (dead.purge(url, "billing"), dead.letters(url, "billing")) == (1, [])
         connection.close()

@@ -191,6 +191,19 @@ def test_nothing_is_given_up_while_postgres_is_away_under_load(api):
     assert waiting_for_a_human(api) == before
 
 
+def test_connections_that_the_server_ended_cost_nobody_an_answer(api):
+    (unit,) = api.shelve(1)
+    kim = api.resident()
+    ended = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'nanum_rentals'"
+    with psycopg.connect(api.fleet.postgres.superuser_dsn("postgres"), autocommit=True) as conn:
+        conn.execute(ended)
+        assert api.call("GET", f"/v1/residents/{kim}").status_code == 200
+        conn.execute(ended)
+        assert api.call("GET", "/v1/events/rentals?after=0", role="analyst").status_code == 200
+        conn.execute(ended)
+        assert api.call("POST", "/v1/rentals", api.order(kim, unit)).status_code == 201
+
+
 def test_a_service_that_is_down_is_said_so_and_the_rest_goes_on(api):
     (unit,) = api.shelve(1)
     kim = api.resident()
