@@ -28,7 +28,7 @@ from services.chassis.store import Changes, Parked, Store, Turn
 log = structlog.get_logger()
 Pull = Callable[[int], Page]
 
-PATIENCE = timedelta(seconds=30)  # for what another source is about to say
+PATIENCE = timedelta(minutes=2)  # for what another source is about to say; the lane stands still meanwhile
 
 
 class EpochChanged(Exception):
