@@ -13,7 +13,7 @@ from services.chassis.codec import encode
 from services.chassis.definition import Service
 from services.contracts.schema import Published
 
-MOST = 20_000
+MOST = 5_000
 _loaded: dict[tuple[type, int, bytes], Any] = {}
 
 
