@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import threading
 from datetime import UTC, datetime, time, timedelta, timezone
 
 import pytest
@@ -88,6 +89,32 @@ def test_a_verification_without_a_verdict_says_why(desk):
 )
 def test_it_is_due_at_the_same_time_every_day(now, due):
     assert next_time(now, time.fromisoformat("03:30+09:00")) == due
+
+
+class Hours(threading.Event):
+    """Waiting for it takes an hour."""
+
+    now = datetime(2026, 11, 22, 12, 0, tzinfo=SEOUL)
+
+    def wait(self, timeout: float | None = None) -> bool:
+        self.now += timedelta(hours=1)
+        return self.is_set()
+
+
+def test_it_verifies_once_each_night_and_goes_on_after_a_failure(monkeypatch):
+    hours, nights = Hours(), []
+    audit = Audit("rentals", time.fromisoformat("03:30+09:00"), lambda: hours.now)
+
+    def verify():
+        nights.append(hours.now)
+        if len(nights) == 3:
+            audit.stop()
+        raise AuditFailed("the source is away")
+
+    monkeypatch.setattr(audit, "_stop", hours)
+    monkeypatch.setattr(audit, "verify", verify)
+    audit.run()
+    assert nights == [datetime(2026, 11, day, 4, 0, tzinfo=SEOUL) for day in (23, 24, 25)]
 
 
 @pytest.mark.parametrize("wrong", ["half past three", "03:30"])
