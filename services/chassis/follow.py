@@ -11,7 +11,7 @@ import random
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid5
 
@@ -28,7 +28,8 @@ from services.chassis.store import Changes, Parked, Store, Turn
 log = structlog.get_logger()
 Pull = Callable[[int], Page]
 
-PATIENCE = timedelta(minutes=2)  # for what another source is about to say; the lane stands still meanwhile
+# For what another source is about to say; the lane stands still meanwhile. Tries, too: a process may have been stopped.
+PATIENCE, TRIES = 120.0, 10  # seconds
 
 
 class EpochChanged(Exception):
@@ -55,10 +56,18 @@ class Absorbed:
 class Follower:
     """Takes in the facts of one source."""
 
-    def __init__(self, service: Service, source: str, store: Store, pull: Pull, clock: Clock) -> None:
+    def __init__(
+        self,
+        service: Service,
+        source: str,
+        store: Store,
+        pull: Pull,
+        clock: Clock,
+        steady: Callable[[], float] = time.monotonic,
+    ) -> None:
         self.service, self.source = service, source
-        self._store, self._pull, self._clock = store, pull, clock
-        self._awaited: tuple[int, datetime] | None = None
+        self._store, self._pull, self._clock, self._steady = store, pull, clock, steady
+        self._awaited: tuple[int, float, int] = (0, 0.0, 0)  # position, since when, tries
         self._known: tuple[str, int] | None = None  # the cursor as last committed or read here; it never goes back
 
     # -- one batch --
@@ -156,15 +165,20 @@ class Follower:
     def _one_by_one(self, messages: Sequence[Message], error: Exception) -> int:
         if len(messages) > 1:
             return max(self.take([message]) for message in messages)
-        if isinstance(error, Refused) and self._waited(messages[0]) < PATIENCE:
+        if isinstance(error, Refused) and self._is_worth_waiting(messages[0]):
             raise NotYet(f"{messages[0].type} at {messages[0].pos} of {self.source}: {error}") from error
         return self._park(messages[0], error)
 
-    def _waited(self, message: Message) -> timedelta:
-        """How long this message has been waited for; a strict decision refuses only what is not there yet."""
-        if self._awaited is None or self._awaited[0] != message.pos:
-            self._awaited = (message.pos, self._clock())
-        return self._clock() - self._awaited[1]
+    def _is_worth_waiting(self, message: Message) -> bool:
+        """Whether to try this message again; a strict decision refuses only what is not there yet.
+
+        By a clock that nobody sets: patience must not end because the time of day was put right.
+        """
+        now, (pos, since, tries) = self._steady(), self._awaited
+        if pos != message.pos:
+            since, tries = now, 0
+        self._awaited = (message.pos, since, tries + 1)
+        return now - since < PATIENCE or tries < TRIES
 
     def _park(self, message: Message, error: Exception) -> int:
         with self._store.turn([], [], self.source) as turn:

@@ -196,10 +196,13 @@ class Following:
         self.name = f"{process.name}.from.{source}"
         self.inlet = MemoryInlet(self._centre.broker, process.name, source, lambda: self._centre.few(self._centre.most))
         pull = self._centre.processes[source].feed
-        follower = Follower(service, source, process.store, pull, process.clock)
+        follower = Follower(service, source, process.store, pull, process.clock, self._steady)
         self._loop = lanes.FollowLoop(follower, self.inlet)  # type: ignore[arg-type]
         self._held: list[Any] = []
         self._pulled = process.centre.now - IDLE_PULL
+
+    def _steady(self) -> float:
+        return self._centre.now.timestamp()
 
     @property
     def at(self) -> int:
