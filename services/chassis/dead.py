@@ -27,9 +27,7 @@ def letters(url: str, service: str) -> list[dict[str, Any]]:
         while len(found) < SHOWN and (message := channel.basic_get(f"{service}.dead")):
             said = dict(message.properties.get("application_headers") or {})
             death = (said.get("x-death") or [{}])[0]
-            headers = {
-                name: value for name, value in said.items() if not name.startswith("x-")
-            }  # the rest is the broker's
+            headers = {n: value for n, value in said.items() if not n.startswith("x-")}  # those are the broker's
             found.append({"queue": death.get("queue"), "headers": headers, "body": str(message.body)[:200]})
     finally:
         lane.drop()  # unsettled, they go back

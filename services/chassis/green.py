@@ -1,7 +1,7 @@
 """How greenlets wait for what eventlet does not make green well: an answer of Postgres, the address of a name.
 
 psycopg's own wait makes a selector for every answer, which costs more than most; here it is one entry in eventlet's hub
-and one switch. eventlet's own resolver is a quarter of a service's start; here the system's resolver runs in a thread.
+and one switch. eventlet's own resolver is a good part of a service's start; here the system's runs in a thread.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from eventlet import tpool
 from psycopg import errors, waiting
 
 OFTEN = 1.0  # seconds between two looks whether the connection is still there
-_look = eventlet.patcher.original("select").select
+_select = eventlet.patcher.original("select")
 _resolve = eventlet.patcher.original("socket").getaddrinfo
 
 
@@ -51,14 +51,24 @@ def wait(gen: Any, fileno: int, interval: float = 0.0, timeout: float | None = N
 
 def _ready_now(fileno: int) -> int:
     """What could be done at once: a socket can nearly always be written to."""
-    readable, writable, _ = _look([fileno], [fileno], [], 0)
-    return (waiting.READY_R if readable else 0) | (waiting.READY_W if writable else 0)
+    poll = _select.poll()
+    poll.register(fileno, _select.POLLIN | _select.POLLOUT)
+    seen = sum(event for _, event in poll.poll(0))
+    readable = seen & ~_select.POLLOUT  # an end or an error is there to be read
+    return (waiting.READY_R if readable else 0) | (waiting.READY_W if seen & _select.POLLOUT else 0)
 
 
 def _ready(fileno: int, wanted: int, timeout: float) -> int:
     """Let other greenlets run until the socket is ready; what it is ready for, 0 when the time is up."""
     hub, me = eventlet.hubs.get_hub(), eventlet.getcurrent()
-    timer = hub.schedule_call_global(timeout, me.switch, waiting.READY_NONE)
+    waits = [True]
+
+    def wake(ready: int) -> None:
+        if waits:  # the hub tells of both directions at once, and by the second this greenlet is elsewhere
+            waits.clear()
+            me.switch(ready)
+
+    timer = hub.schedule_call_global(timeout, wake, waiting.READY_NONE)
     listeners = []
     try:
         for bit, kind, ready in (
@@ -66,16 +76,17 @@ def _ready(fileno: int, wanted: int, timeout: float) -> int:
             (waiting.WAIT_W, hub.WRITE, waiting.READY_W),
         ):
             if wanted & bit:
-                listeners.append(hub.add(kind, fileno, _switch(me, ready), me.throw, _nothing))
+                listeners.append(hub.add(kind, fileno, _calling(wake, ready), me.throw, _nothing))
         return int(hub.switch())
     finally:
+        waits.clear()
         for listener in listeners:
             hub.remove(listener)
         timer.cancel()
 
 
-def _switch(me: Any, ready: int) -> Any:
-    return lambda _: me.switch(ready)
+def _calling(wake: Any, ready: int) -> Any:
+    return lambda _: wake(ready)
 
 
 def _nothing() -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 import os
+import subprocess
+import sys
 import threading
 from datetime import UTC, datetime, time, timedelta, timezone
 
@@ -115,6 +117,35 @@ def test_it_verifies_once_each_night_and_goes_on_after_a_failure(monkeypatch):
     monkeypatch.setattr(audit, "verify", verify)
     audit.run()
     assert nights == [datetime(2026, 11, day, 4, 0, tzinfo=SEOUL) for day in (23, 24, 25)]
+
+
+GREEN = """
+import eventlet
+eventlet.monkey_patch()
+from services.chassis import green, metrics
+green.install()
+from services.chassis.audit import Audit
+from tests.support.centre import MONDAY
+others = []
+running = eventlet.spawn(Audit("rentals", None, lambda: MONDAY).verify)
+while not running.dead:
+    others.append(1)
+    eventlet.sleep(0.01)
+running.wait()
+print(metrics.VERIFIED._value.get() == MONDAY.timestamp(), len(others) > 3)
+"""
+
+
+def test_in_a_service_it_holds_up_no_request(desk):
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", GREEN],
+        env=desk.env,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.stdout.strip().splitlines()[-1:] == ["True True"], done.stderr
 
 
 @pytest.mark.parametrize("wrong", ["half past three", "03:30"])

@@ -88,6 +88,38 @@ with database.connect(url, patience=1.0 if case == "patience" else 20.0) as one,
             other.execute("SELECT pg_advisory_lock(1)")
         except psycopg.OperationalError as error:
             print(error)
+    elif case == "both":  # ready for reading and writing at once: who waited is woken once, not in its next wait too
+        import socket
+        from psycopg.waiting import WAIT_RW
+        near, far = socket.socketpair()
+        for end in (near, far):
+            end.fd.setblocking(False)
+        try:
+            while True:
+                near.fd.send(bytes(65536))
+        except BlockingIOError:
+            pass
+        said = eventlet.event.Event()
+        waiting = eventlet.spawn(lambda: (green._ready(near.fileno(), WAIT_RW, 5.0) > 0, said.wait()))
+        eventlet.sleep(0)
+        try:
+            while far.fd.recv(1 << 20):
+                pass
+        except BlockingIOError:
+            pass
+        far.fd.send(b"answer")
+        for _ in range(5):
+            eventlet.sleep(0)
+        said.send("said")
+        print(waiting.wait())
+    elif case == "names":
+        import socket
+        from eventlet.green.socket import create_connection
+        found = {socket.getaddrinfo(name, 80, socket.AF_INET)[0][4] for name in ("localhost", "127.0.0.1")}
+        try:
+            create_connection(("nobody.invalid", 80))
+        except socket.gaierror:
+            print(found)
     else:  # who waits for the lock holds up nobody: the one who has it can let go of it
         ask = "SELECT pg_advisory_lock(1), repeat('x', 3000000)"
         waiting = eventlet.spawn(lambda: other.execute(ask).fetchone()[1])
@@ -102,7 +134,13 @@ with database.connect(url, patience=1.0 if case == "patience" else 20.0) as one,
 
 
 @pytest.mark.parametrize(
-    ("case", "said"), [("patience", "the database did not answer within 0.3 s"), ("turns", "3000000 8000000")]
+    ("case", "said"),
+    [
+        ("patience", "the database did not answer within 0.3 s"),
+        ("turns", "3000000 8000000"),
+        ("names", "{('127.0.0.1', 80)}"),
+        ("both", "(True, 'said')"),
+    ],
 )
 def test_a_greenlet_that_waits_for_postgres_holds_up_no_other(fresh, case, said):
     command = [sys.executable, "-W", "ignore", "-c", GREENLETS, fresh("rentals").app, case]
