@@ -1,4 +1,8 @@
-"""A closed-loop load of `POST /v1/rentals`: so many connections, each with one request at a time. Lean on purpose."""
+"""A load of `POST /v1/rentals`: so many connections, each with one request at a time. Lean on purpose.
+
+Closed by default: an answer is followed by the next request at once. With a rate, the requests of all connections
+together begin so many times a second, as long as an answer comes in time.
+"""
 
 from __future__ import annotations
 
@@ -41,7 +45,14 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = transport
-        self._next()
+        self._after_a_while()
+
+    def _after_a_while(self) -> None:
+        wait = self._load.wait()
+        if wait > 0:
+            asyncio.get_running_loop().call_later(wait, self._next)
+        else:
+            self._next()
 
     def _next(self) -> None:
         request = self._load.next_request()
@@ -65,7 +76,7 @@ class Connection(asyncio.Protocol):
             return
         self._load.answered(self._buffer[9:12] == b"201", time.perf_counter() - self._sent_at)
         self._buffer = self._buffer[end + 4 + length :]
-        self._next()
+        self._after_a_while()
 
     def connection_lost(self, exc: Exception | None) -> None:
         if not self.done.done():
@@ -73,11 +84,11 @@ class Connection(asyncio.Protocol):
 
 
 class Load:
-    """Units numbered from ``first`` on are lent until the time is up."""
+    """Units numbered from ``first`` on are lent until the time is up, ``rate`` of them a second when that is given."""
 
-    def __init__(self, host: str, port: int, token: str, first: int, seconds: float) -> None:
+    def __init__(self, host: str, port: int, token: str, first: int, seconds: float, rate: float | None = None) -> None:
         self._address, self._number, self._until = (host, port), first, 0.0
-        self._seconds = seconds
+        self._seconds, self._rate, self._due = seconds, rate, 0.0
         self.run = Run(seconds)
         self._head = (
             f"POST /v1/rentals HTTP/1.1\r\nHost: {host}:{port}\r\nAuthorization: Bearer {token}\r\n"
@@ -88,6 +99,13 @@ class Load:
     def next_unit(self) -> int:
         """The first unit that was not asked for."""
         return self._number
+
+    def wait(self) -> float:
+        """Seconds until the next request is due."""
+        if self._rate is None:
+            return 0.0
+        self._due += 1 / self._rate
+        return self._due - time.perf_counter()
 
     def next_request(self) -> bytes | None:
         """The request for the next unit; None when the time is up."""
@@ -115,7 +133,7 @@ class Load:
     async def _play(self, connections: int) -> None:
         loop = asyncio.get_running_loop()
         began = time.perf_counter()
-        self._until = began + self._seconds
+        self._until, self._due = began + self._seconds, began
         made = [await loop.create_connection(lambda: Connection(self), *self._address) for _ in range(connections)]
         await asyncio.gather(*(protocol.done for _, protocol in made))
         self.run.seconds = time.perf_counter() - began

@@ -129,7 +129,9 @@ def _filled(match: re.Match[str]) -> str:
     # The ids of events and jobs are made of the number here, so that they are unique in each run.
     marked = re.sub(r'("id": ?")[0-9a-f-]{36}(")', r"\g<1>00000000-0000-4000-8001-00000@n\2", marked)
     filled = _NUMBERS.format(re.sub(r":(?=[A-Za-z_])", ": ", marked))  # or pgbench takes `:true` for a variable
-    return f"{filled}::text[]" if re.match(r"E?'{(?!\")|E?'{\"{", marked) else filled
+    if not re.match(r"E?'{", marked):  # rows and facts are lists of JSON: only an array begins so
+        return filled
+    return f"{filled}::uuid[]" if str(COMMAND) in literal else f"{filled}::text[]"
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,10 @@ import uuid
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+import psycopg
 import requests
+
+from deploy.local import Installation
 
 CENTRE = "gwangju-namgu"
 CATEGORY = "Z01"
@@ -18,9 +21,10 @@ PER_RESIDENT = 4
 class Services:
     """The services' inner doors."""
 
-    def __init__(self, sources: dict[str, str], secret: str) -> None:
-        self._sources = sources
+    def __init__(self, installation: Installation) -> None:
+        self._sources = dict(pair.split("=", 1) for pair in installation.env("gateway")["NANUM_SOURCES"].split())
         self._session = requests.Session()
+        secret = installation.secrets.path("internal").read_text().strip()
         self._session.headers["Authorization"] = f"Bearer {secret}"
 
     def do(self, service: str, commands: Iterable[tuple[str, dict[str, Any]]]) -> None:
@@ -57,14 +61,16 @@ def resident_of(number: int) -> str:
     return f"{CENTRE}.bench{number // PER_RESIDENT:07d}"
 
 
-def stock(services: Services, units: int, followed: Any) -> None:
-    """Make category, units and residents, and wait until rentals knows them (``followed()`` is its cursor)."""
+def stock(installation: Installation, units: int) -> None:
+    """Make category, units and residents, and wait until rentals knows them."""
+    services = Services(installation)
     services.do("inventory", [("describe_category", _category())])
     services.do("inventory", _items(units))
     services.do("rentals", _residents(units))
     head = services.head("inventory")
-    while followed() < head:
-        time.sleep(0.2)
+    with psycopg.connect(installation.dsn("rentals", "ro"), autocommit=True) as conn:
+        while not conn.execute("SELECT 1 FROM followed WHERE source = 'inventory' AND pos >= %s", (head,)).fetchone():
+            time.sleep(0.2)
 
 
 def _category() -> dict[str, Any]:

@@ -42,9 +42,10 @@ class Worker:
         while not self._stopping:
             pace.keep()
             try:
-                while self.step() and not self._stopping:
-                    pass
-                self._tidy()
+                with pace.turn():
+                    while self.step() and not self._stopping:
+                        pass
+                    self._tidy()
                 self._wake.wait(self._until_next())
             except database.AWAY as error:
                 log.warning("worker_without_database", error=str(error))

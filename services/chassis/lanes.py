@@ -46,7 +46,8 @@ class FollowLoop:
                 self._pace.keep()
                 deliveries = self._inlet.take(timeout=0.5)
                 if deliveries:
-                    self._take(deliveries)
+                    with self._pace.turn():
+                        self._take(deliveries)
                 elif time.monotonic() - pulled > IDLE_PULL:
                     self._pull()
                     pulled = time.monotonic()

@@ -105,8 +105,9 @@ class Relay:
         while not self._stopping:
             self._pace.keep()
             try:
-                while self.step(outbox) and not self._stopping:
-                    away = 0.0
+                with self._pace.turn():
+                    while self.step(outbox) and not self._stopping:
+                        away = 0.0
                 self._bus.beat()
             except BrokerAway as error:
                 away = min(5.0, away * 2 or 0.2)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 
 class Wake:
@@ -26,20 +27,30 @@ class Wake:
 
 
 class Pace:
-    """Keeps a loop from turning more often than it need: under load each turn then has more to do, and costs less.
+    """Lets a loop rest after each turn for four times as long as the turn took, a tenth of a second at most.
 
-    Whoever comes after a rest is not held up.
+    On a machine that has time a turn is short, and so is the rest; on a full one turns become long, the rests with
+    them, and each turn then has more to do. Whoever comes after a rest is not held up.
     """
 
-    def __init__(self, every: float = 0.1) -> None:
-        self._every, self._next = every, 0.0
+    def __init__(self, times: float = 4.0, longest: float = 0.1) -> None:
+        self._times, self._longest, self._until = times, longest, 0.0
 
     def keep(self) -> None:
-        """Wait until ``every`` seconds have gone by since the last turn began."""
+        """Wait until the rest is over."""
         now = time.monotonic()
-        if self._next > now:
-            time.sleep(self._next - now)
-        self._next = max(now, self._next) + self._every
+        if self._until > now:
+            time.sleep(self._until - now)
+
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        """A turn; the rest begins when it ends."""
+        began = time.monotonic()
+        try:
+            yield
+        finally:
+            now = time.monotonic()
+            self._until = now + min(self._longest, self._times * (now - began))
 
 
 class RowBells:

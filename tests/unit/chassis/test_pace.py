@@ -1,4 +1,4 @@
-"""A loop's pace: nobody waits after a rest, and nobody turns more often than it says."""
+"""A loop's pace: nobody waits after a rest, and a loop rests in proportion to its work."""
 
 from __future__ import annotations
 
@@ -25,25 +25,46 @@ def clock(monkeypatch):
     return clock
 
 
+def work(clock, pace, seconds):
+    pace.keep()
+    with pace.turn():
+        clock.now += seconds
+
+
 def test_whoever_comes_first_or_after_a_rest_is_not_held_up(clock):
-    pace = wake.Pace(0.1)
-    pace.keep()
-    clock.now += 5
-    pace.keep()
+    pace = wake.Pace(times=4, longest=0.1)
+    work(clock, pace, 0.01)
+    clock.now += 0.04
+    work(clock, pace, 0.01)
     assert clock.slept == 0
 
 
-def test_whoever_comes_too_soon_waits_for_the_rest_of_the_time(clock):
-    pace = wake.Pace(0.1)
-    pace.keep()
-    clock.now += 0.04
-    pace.keep()
-    assert clock.slept == pytest.approx(0.06)
+def test_a_short_turn_is_followed_by_a_short_rest(clock):
+    pace = wake.Pace(times=4, longest=0.1)
+    work(clock, pace, 0.002)
+    work(clock, pace, 0.002)
+    assert clock.slept == pytest.approx(0.008)
 
 
-def test_a_busy_loop_turns_as_often_as_the_pace_says(clock):
-    pace, began = wake.Pace(0.1), clock.now
-    for _ in range(50):
-        clock.now += 0.01  # the work of a turn
-        pace.keep()
-    assert clock.now - began == pytest.approx(49 * 0.1 + 0.01)
+def test_a_long_turn_is_followed_by_the_longest_rest_and_no_more(clock):
+    pace = wake.Pace(times=4, longest=0.1)
+    work(clock, pace, 3.0)
+    work(clock, pace, 3.0)
+    assert clock.slept == pytest.approx(0.1)
+
+
+def test_what_is_left_of_a_rest_is_waited_for(clock):
+    pace = wake.Pace(times=4, longest=0.1)
+    work(clock, pace, 0.02)
+    clock.now += 0.05  # somebody comes
+    work(clock, pace, 0.02)
+    assert clock.slept == pytest.approx(0.03)
+
+
+def test_a_turn_that_fails_is_followed_by_a_rest_as_well(clock):
+    pace = wake.Pace(times=4, longest=0.1)
+    with pytest.raises(ConnectionError), pace.turn():
+        clock.now += 0.01
+        raise ConnectionError
+    pace.keep()
+    assert clock.slept == pytest.approx(0.04)
