@@ -304,10 +304,10 @@ def parked(installation: Installation, service: str, args: tuple[str, ...]) -> N
 
 @cli.command()
 @click.argument("service", type=click.Choice(SERVICES))
-@click.argument("action", type=click.Choice(["list", "purge"]), default="list")
+@click.argument("action", type=click.Choice(["list", "replay", "purge"]), default="list")
 @click.pass_obj
 def dead(installation: Installation, service: str, action: str) -> None:
-    """Messages that were no facts: list them, or purge them."""
+    """Messages that were no facts: list them, give them to their followers once more, or purge them."""
     sys.exit(programs.tool(installed(installation), "dead", service, action))
 
 

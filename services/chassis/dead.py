@@ -1,21 +1,30 @@
-"""Messages that were no facts: ``python -m services.chassis.dead NAME list|purge``.
+"""Messages that were no facts: ``python -m services.chassis.dead NAME list|replay|purge``.
 
 A message without a proper envelope goes to the dead letters of the service that got it. Nothing is lost by that: had it
-been a fact, the next one shows the hole, and the hole is filled from the source's feed. So there is nothing to replay;
-who sent such a thing is the question, and ``list`` shows what is known.
+been a fact, the next one shows the hole, and the hole is filled from the source's feed. ``list`` shows what is known of
+each. After a mend, ``replay`` gives them to the followers once more: what is a fact after all is settled, the rest
+stays.
 """
 
 from __future__ import annotations
 
 import os
 import sys
+from collections import Counter
+from collections.abc import Callable, Mapping
 from typing import Any
 
+from services.chassis import database
 from services.chassis.broker import BrokerAway, Lane
-from services.chassis.doors import service_named
-from services.chassis.settings import SettingMissing, required
+from services.chassis.doors import pulls_of, service_named
+from services.chassis.envelope import NotAnEnvelope, open_envelope
+from services.chassis.follow import EpochChanged, Follower, NotYet, SourceAway
+from services.chassis.runtime import clock
+from services.chassis.settings import SettingMissing, required, secret
+from services.chassis.store import PostgresStore
 
 SHOWN = 200
+KNOWN, TAKEN_IN = "known already", "taken in"
 
 
 def letters(url: str, service: str) -> list[dict[str, Any]]:
@@ -25,13 +34,53 @@ def letters(url: str, service: str) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     try:
         while len(found) < SHOWN and (message := channel.basic_get(f"{service}.dead")):
-            said = dict(message.properties.get("application_headers") or {})
+            said = _headers(message)
             death = (said.get("x-death") or [{}])[0]
             headers = {n: value for n, value in said.items() if not n.startswith("x-")}  # those are the broker's
             found.append({"queue": death.get("queue"), "headers": headers, "body": str(message.body)[:200]})
     finally:
         lane.drop()  # unsettled, they go back
     return found
+
+
+def replay(url: str, service: str, followers: Mapping[str, Follower]) -> Counter[str]:
+    """Give every dead letter to the follower of its source; returns how many came to what.
+
+    What was taken in, or was known, is settled. Whatever else came of a letter, it stays.
+    """
+    lane = Lane(url, f"{service}.dead")
+    channel = lane.open()
+    came_to: Counter[str] = Counter()
+    try:
+        while message := channel.basic_get(f"{service}.dead"):  # what stays is unsettled, so it does not come twice
+            result = _replayed(message, followers)
+            came_to[result] += 1
+            if result in (KNOWN, TAKEN_IN):
+                channel.basic_ack(message.delivery_tag)
+    finally:
+        lane.drop()
+    return came_to
+
+
+def _replayed(message: Any, followers: Mapping[str, Follower]) -> str:
+    body = message.body
+    try:
+        fact = open_envelope(_headers(message), body.encode() if isinstance(body, str) else bytes(body))
+    except NotAnEnvelope as wrong:
+        return f"still no fact: {wrong}"
+    if fact.source not in followers:
+        return f"of {fact.source}, which is not followed"
+    follower = followers[fact.source]
+    known = fact.pos <= follower.position()
+    try:
+        follower.take([fact])
+    except (EpochChanged, NotYet, SourceAway) as error:
+        return str(error)
+    return KNOWN if known else TAKEN_IN
+
+
+def _headers(message: Any) -> dict[str, Any]:
+    return dict(message.properties.get("application_headers") or {})
 
 
 def purge(url: str, service: str) -> int:
@@ -44,23 +93,45 @@ def purge(url: str, service: str) -> int:
         lane.drop()
 
 
+def _list(url: str, service: str) -> int:
+    found = letters(url, service)
+    print("\n".join(map(str, found)) if found else "no dead letters")
+    return 0
+
+
+def _replay(url: str, service: str) -> int:
+    definition = service_named(service)
+    key = secret(os.environ, "NANUM_INTERNAL_SECRET_FILE").encode()
+    store = PostgresStore(definition, required(os.environ, "NANUM_DATABASE_URL"), secret=key)
+    pulls = pulls_of(definition)
+    came_to = replay(url, service, {s: Follower(definition, s, store, pull, clock) for s, pull in pulls.items()})
+    print("\n".join(f"{count} {what}" for what, count in came_to.items()) if came_to else "no dead letters")
+    return 1 if came_to.keys() - {KNOWN, TAKEN_IN} else 0
+
+
+def _purge(url: str, service: str) -> int:
+    print(f"{purge(url, service)} deleted")
+    return 0
+
+
+ACTIONS: dict[str, Callable[[str, str], int]] = {"list": _list, "replay": _replay, "purge": _purge}
+
+
 def main() -> int:
-    """List or purge."""
-    try:
-        name = service_named(sys.argv[1] if len(sys.argv) > 1 else "").name
-        url = required(os.environ, "NANUM_AMQP_URL")
-        if sys.argv[2:] in ([], ["list"]):
-            found = letters(url, name)
-            print("\n".join(map(str, found)) if found else "no dead letters")
-        elif sys.argv[2:] == ["purge"]:
-            print(f"{purge(url, name)} deleted")
-        else:
-            print("usage: dead NAME list | purge", file=sys.stderr)
+    """List, replay or purge; the exit code is 1 when something could not be replayed."""
+    match sys.argv[1:]:
+        case [name]:
+            action = "list"
+        case [name, action] if action in ACTIONS:
+            pass
+        case _:
+            print("usage: dead NAME list | replay | purge", file=sys.stderr)
             return 2
-    except (SettingMissing, BrokerAway) as wrong:
+    try:
+        return ACTIONS[action](required(os.environ, "NANUM_AMQP_URL"), service_named(name).name)
+    except (SettingMissing, BrokerAway, *database.AWAY) as wrong:
         print(f"dead: {wrong}", file=sys.stderr)
         return 2
-    return 0
 
 
 if __name__ == "__main__":

@@ -29,7 +29,7 @@ log = structlog.get_logger()
 Pull = Callable[[int], Page]
 
 # For what another source is about to say; the lane stands still meanwhile. Tries, too: a process may have been stopped.
-PATIENCE, TRIES = 120.0, 10  # seconds
+PATIENCE, TRIES = 30.0, 10  # seconds
 
 
 class EpochChanged(Exception):
@@ -65,8 +65,9 @@ class Follower:
         clock: Clock,
         steady: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.service, self.source = service, source
-        self._store, self._pull, self._clock, self._steady = store, pull, clock, steady
+        self.service, self.source, self.store, self.clock = service, source, store, clock
+        self._pull, self._steady = pull, steady
+        self.some_early = True  # that facts may be parked which only came too early: at a start nobody knows
         self._awaited: tuple[int, float, int] = (0, 0.0, 0)  # position, since when, tries
         self._known: tuple[str, int] | None = None  # the cursor as last committed or read here; it never goes back
 
@@ -79,7 +80,7 @@ class Follower:
         if not news and self._known:
             return Absorbed(self._known[1], 0, False)
         work = [(m, *self.understand(m)) for m in news]
-        with self._store.turn([], self.needs(work), self.source) as turn:
+        with self.store.turn([], self.needs(work), self.source) as turn:
             absorbed, changes = self._absorb(turn, work)
             crash.point("follow.before_commit")
             turn.commit(changes)
@@ -96,7 +97,7 @@ class Follower:
         self._known = (epoch, pos) if epoch else None
 
     def _absorb(self, turn: Turn, work: Iterable[Any]) -> tuple[Absorbed, Changes]:
-        changes, now = Changes(base=turn.head), self._clock()
+        changes, now = Changes(base=turn.head), self.clock()
         assert turn.cursor is not None
         epoch, pos, parked, new, hole = turn.cursor.epoch, turn.cursor.pos, set(turn.cursor.parked), 0, False
         for message, heard, commands in work:
@@ -181,15 +182,17 @@ class Follower:
         return now - since < PATIENCE or tries < TRIES
 
     def _park(self, message: Message, error: Exception) -> int:
-        with self._store.turn([], [], self.source) as turn:
+        early = isinstance(error, Refused)
+        with self.store.turn([], [], self.source) as turn:
             at: int = turn.cursor.pos
             if message.pos <= at:
                 return at
             behind = message.previous > at
             if not behind:
                 changes = Changes(base=turn.head, cursor=(self.source, message.epoch, message.pos))
-                changes.parked.append(_parked(message, f"{type(error).__name__}: {error}"))
+                changes.parked.append(_parked(message, f"{type(error).__name__}: {error}", early))
                 turn.commit(changes)
+                self.some_early |= early
         if behind:
             return self.catch_up()
         log.error(
@@ -214,13 +217,13 @@ class Follower:
 
     def position(self) -> int:
         """The cursor."""
-        with self._store.turn([], [], self.source) as turn:
+        with self.store.turn([], [], self.source) as turn:
             at: int = turn.cursor.pos
             return at
 
 
-def _parked(message: Message, error: str) -> Parked:
-    return Parked(message.source, message.pos, message.stream, message, error)
+def _parked(message: Message, error: str, early: bool = False) -> Parked:
+    return Parked(message.source, message.pos, message.stream, message, error, early)
 
 
 def patiently(attempt: Callable[[], Any], transient: tuple[type[Exception], ...], going_on: Callable[[], bool]) -> Any:

@@ -11,6 +11,7 @@ from services.chassis import crash, database, metrics
 from services.chassis.broker import BrokerAway, Delivery, Inlet
 from services.chassis.envelope import Message, NotAnEnvelope, open_envelope
 from services.chassis.follow import EpochChanged, Follower, NotYet, SourceAway, patiently
+from services.chassis.unpark import Unparker
 from services.chassis.wake import Pace
 
 log = structlog.get_logger()
@@ -22,7 +23,7 @@ class FollowLoop:
     """Feeds a follower from its queue, and from the source's feed while the broker is away or silent."""
 
     def __init__(self, follower: Follower, inlet: Inlet) -> None:
-        self._follower, self._inlet = follower, inlet
+        self._follower, self._inlet, self.unparker = follower, inlet, Unparker(follower)
         self._stopping, self._pause, self._pace = False, threading.Event(), Pace()
         self.source = follower.source
         self.halted: str | None = None
@@ -51,9 +52,11 @@ class FollowLoop:
                 elif time.monotonic() - pulled > IDLE_PULL:
                     self._pull()
                     pulled = time.monotonic()
+                self._unpark()
         except BrokerAway as error:
             log.warning("follower_without_broker", source=self.source, error=str(error))
             self._pull()
+            self._unpark()
             self._pause.wait(1.0)
 
     def _pull(self) -> None:
@@ -62,6 +65,13 @@ class FollowLoop:
             self._follower.catch_up()
         except TRANSIENT as error:
             log.warning("feed_not_read", source=self.source, error=str(error))
+
+    def _unpark(self) -> None:
+        """What came too early: perhaps its time has come."""
+        try:
+            self.unparker.again()
+        except TRANSIENT as error:
+            log.warning("parked_not_tried", source=self.source, error=str(error))
 
     def _take(self, deliveries: list[Delivery]) -> None:
         opened = [(delivery, message) for delivery in deliveries if (message := self._open(delivery))]

@@ -1,7 +1,8 @@
 """Facts that wait for a human: ``python -m services.chassis.parked NAME list|show|retry|drop [STREAM | SOURCE POS]``.
 
 A fact that can't be taken in is parked, and later facts of its stream wait behind it. After the mend, ``retry`` takes
-a whole stream in, in order and in one transaction up to the first that still fails; ``drop`` forgets one fact for good.
+a whole stream in, in order, up to the first that still fails; ``drop`` forgets one fact for good. What only came too
+early (``...``) is tried again by the service itself.
 """
 
 from __future__ import annotations
@@ -16,23 +17,21 @@ from typing import Any
 import structlog
 
 from services.chassis import database
-from services.chassis.codec import decode, shape
+from services.chassis.codec import decode
 from services.chassis.definition import Service
 from services.chassis.doors import service_named
-from services.chassis.envelope import Message
 from services.chassis.execute import Clock
 from services.chassis.feed import Page
 from services.chassis.follow import Follower
 from services.chassis.runtime import clock
 from services.chassis.settings import SettingMissing, required, secret
-from services.chassis.store import Changes, PostgresStore
+from services.chassis.store import PostgresStore
+from services.chassis.unpark import Unparker
 
 log = structlog.get_logger()
 _LIST = database.text(
-    "SELECT source, pos, stream, message->>'type', error, attempts, at FROM parked ORDER BY source, stream, pos"
+    "SELECT source, pos, stream, message->>'type', error, early, attempts, at FROM parked ORDER BY source, stream, pos"
 )
-_STREAM = database.text("SELECT message::text FROM parked WHERE source = %s AND stream = %s ORDER BY pos")
-_FAILED = database.text("UPDATE parked SET attempts = attempts + 1, error = %s WHERE source = %s AND pos = %s")
 
 
 @dataclass(frozen=True)
@@ -44,11 +43,13 @@ class Parked:
     stream: str
     type: str
     error: str
+    early: bool
     attempts: int
     at: datetime
 
     def __str__(self) -> str:
-        return f"{self.source:>14} {self.pos:>8}  {self.type:<24} {self.stream}  ({self.attempts}x) {self.error}"
+        waits = "... " if self.early else ""
+        return f"{self.source:>14} {self.pos:>8}  {self.type:<24} {self.stream}  ({self.attempts}x) {waits}{self.error}"
 
 
 class ParkedFacts:
@@ -70,27 +71,7 @@ class ParkedFacts:
 
     def retry(self, source: str, stream: str) -> int:
         """Take in a parked stream; returns how many were taken in. What still fails stays, with those behind it."""
-        follower = Follower(self._service, source, self._store, _no_feed, self._clock)
-        with self._store.turn([], [], source) as turn:
-            waiting = [shape(decode(text), Message) for text in turn.texts(_STREAM, (source, stream))]
-            changes, done, failure = Changes(base=turn.head), 0, None
-            for message in waiting:
-                try:
-                    heard, commands = follower.understand(message)
-                    follower.take_in(turn, heard, commands, self._clock(), changes)
-                except Exception as error:
-                    failure = (f"{type(error).__name__}: {error}", source, message.pos)
-                    break
-                changes.unparked.append((source, message.pos))
-                done += 1
-            changes.writes = turn.world.writes()
-            if done:
-                turn.commit(changes)
-        if failure:
-            log.warning("still_parked", source=source, stream=stream, error=failure[0])
-            with self._store.pool.connection() as conn:
-                conn.execute(_FAILED, failure)
-        return done
+        return Unparker(Follower(self._service, source, self._store, _no_feed, self._clock)).retry(stream)
 
     def retry_all(self) -> tuple[int, int]:
         """Retry every parked stream; returns (taken in, still parked)."""

@@ -38,9 +38,9 @@ _MOVE = (
     " ON CONFLICT (source) DO UPDATE SET epoch = excluded.epoch, pos = excluded.pos"
 )
 _PARK = (
-    "INSERT INTO parked (source, pos, stream, message, error)"
-    " SELECT source, pos, stream, message, error FROM jsonb_to_recordset(%s::jsonb)"
-    " AS p (source text, pos bigint, stream text, message jsonb, error text) ON CONFLICT DO NOTHING"
+    "INSERT INTO parked (source, pos, stream, message, error, early)"
+    " SELECT source, pos, stream, message, error, early FROM jsonb_to_recordset(%s::jsonb)"
+    " AS p (source text, pos bigint, stream text, message jsonb, error text, early boolean) ON CONFLICT DO NOTHING"
 )
 _UNPARK = "DELETE FROM parked WHERE source = %s AND pos = ANY(%s)"
 

@@ -22,6 +22,11 @@ from services.chassis.kernel import Need
 from services.chassis.world import World, Writes
 
 _LOCK = database.text("SELECT pg_advisory_xact_lock(log_key())")
+_FIRST_PARKED = database.text("SELECT message::text FROM parked WHERE source = %s AND stream = %s ORDER BY pos LIMIT 1")
+_EARLY = database.text("SELECT stream FROM parked WHERE source = %s AND early ORDER BY pos")
+_STILL_PARKED = database.text(
+    "UPDATE parked SET attempts = attempts + 1, error = %s, early = %s WHERE source = %s AND pos = %s"
+)
 
 
 @dataclass(frozen=True)
@@ -47,6 +52,7 @@ class Parked:
     stream: str
     message: Any
     error: str
+    early: bool = False  # it only lacks what another source is about to say
 
 
 @dataclass
@@ -81,6 +87,9 @@ class Turn(Protocol):
     world: World
     cursor: Cursor | None
 
+    def first_parked(self, source: str, stream: str) -> str | None:
+        """The first parked message of a stream, as JSON."""
+
     def commit(self, changes: Changes) -> None:
         """Write all of it, or none."""
 
@@ -96,6 +105,12 @@ class Store(Protocol):
 
     def turn(self, ids: Sequence[UUID], needs: Sequence[Need], source: str | None = None) -> Any:
         """A context manager that yields a :class:`Turn`; leaving it without a commit undoes everything."""
+
+    def early_streams(self, source: str) -> list[str]:
+        """The parked streams of a source whose first fact only came too early."""
+
+    def still_parked(self, source: str, pos: int, error: str, early: bool) -> None:
+        """Note that a parked fact was tried again in vain."""
 
 
 class PostgresStore:
@@ -126,6 +141,16 @@ class PostgresStore:
                 self._committed(turn.committed)
             else:
                 conn.execute("ROLLBACK")
+
+    def early_streams(self, source: str) -> list[str]:
+        """The parked streams of a source that wait for a fact of another."""
+        with self.pool.connection() as conn:
+            return [stream for (stream,) in conn.execute(_EARLY, (source,))]
+
+    def still_parked(self, source: str, pos: int, error: str, early: bool) -> None:
+        """Count a try, and keep what it came to."""
+        with self.pool.connection() as conn:
+            conn.execute(_STILL_PARKED, (error, early, source, pos))
 
     @contextmanager
     def look(self, needs: Sequence[Need]) -> Iterator[World]:
@@ -165,9 +190,10 @@ class PostgresTurn:
             self.cursor = Cursor(epoch, pos, frozenset(decode(parked) if parked else ()))
         self._place(wanted, rows)
 
-    def texts(self, statement: Any, parameters: Sequence[Any]) -> list[str]:
-        """The first column of what a statement finds in this turn."""
-        return [row[0] for row in self._conn.execute(statement, parameters)]
+    def first_parked(self, source: str, stream: str) -> str | None:
+        """The first parked message of a stream, as JSON."""
+        row = self._conn.execute(_FIRST_PARKED, (source, stream)).fetchone()
+        return row[0] if row else None
 
     def load(self, needs: Sequence[Need]) -> None:
         """Look rows up, in one round trip."""

@@ -1,6 +1,7 @@
 """Named reads of our own views. Each yields one JSON document that Postgres has built."""
 
 from services.chassis.definition import Sql
+from services.chassis.listing import asked, listing
 from services.contracts import inventory as wire
 from services.inventory.domain.repair import Repair
 
@@ -14,20 +15,13 @@ _CATEGORY = """
     ) u USING (category_id)
 """
 
-CATEGORIES = f"""
-WITH page AS (
-    SELECT * FROM ({_CATEGORY}) c
-    WHERE centre = %(centre)s
-      AND (%(group)s::text IS NULL OR "group" = %(group)s)
-      AND (%(q)s::text IS NULL OR name_ko ILIKE '%%' || %(q)s || '%%' OR name_en ILIKE '%%' || %(q)s || '%%')
-      AND (%(available)s::boolean IS NULL OR (free > 0) = %(available)s)
-      AND code > %(after)s
-    ORDER BY code LIMIT %(limit)s
+CATEGORIES = listing(
+    f"({_CATEGORY})",
+    "code",
+    """(%(group)s::text IS NULL OR "group" = %(group)s)""",
+    "(%(q)s::text IS NULL OR name_ko ILIKE '%%' || %(q)s || '%%' OR name_en ILIKE '%%' || %(q)s || '%%')",
+    "(%(available)s::boolean IS NULL OR (free > 0) = %(available)s)",
 )
-SELECT json_build_object(
-    'data', coalesce((SELECT json_agg(p ORDER BY code) FROM page p), '[]'),
-    'next', CASE WHEN (SELECT count(*) FROM page) = %(limit)s THEN (SELECT max(code) FROM page) END)
-"""
 
 CATEGORY = f"SELECT to_json(c) FROM ({_CATEGORY}) c WHERE centre = %(centre)s AND code = %(code)s"
 
@@ -37,37 +31,11 @@ _ITEM = """
     FROM item i LEFT JOIN out_item o USING (barcode)
 """
 
-ITEMS = f"""
-WITH page AS (
-    SELECT * FROM ({_ITEM}) i
-    WHERE centre = %(centre)s
-      AND (%(category)s::text IS NULL OR category = %(category)s)
-      AND (%(state)s::text IS NULL OR state = %(state)s)
-      AND barcode > %(after)s
-    ORDER BY barcode LIMIT %(limit)s
-)
-SELECT json_build_object(
-    'data', coalesce((SELECT json_agg(p ORDER BY barcode) FROM page p), '[]'),
-    'next', CASE WHEN (SELECT count(*) FROM page) = %(limit)s THEN (SELECT max(barcode) FROM page) END)
-"""
+ITEMS = listing(f"({_ITEM})", "barcode", asked("category"), asked("state"))
 
 ITEM = f"SELECT to_json(i) FROM ({_ITEM}) i WHERE barcode = %(barcode)s"
 
-REPAIRS = """
-WITH page AS (
-    SELECT * FROM repair
-    WHERE centre = %(centre)s
-      AND (%(state)s::text IS NULL OR state = %(state)s)
-      AND (%(barcode)s::text IS NULL OR barcode = %(barcode)s)
-      AND (%(after)s = '' OR (opened_at, repair_id) < (
-          SELECT opened_at, repair_id FROM repair WHERE repair_id = %(after)s))
-    ORDER BY opened_at DESC, repair_id DESC LIMIT %(limit)s
-)
-SELECT json_build_object(
-    'data', coalesce((SELECT json_agg(p ORDER BY opened_at DESC, repair_id DESC) FROM page p), '[]'),
-    'next', CASE WHEN (SELECT count(*) FROM page) = %(limit)s
-            THEN (SELECT repair_id FROM page ORDER BY opened_at, repair_id LIMIT 1) END)
-"""
+REPAIRS = listing("repair", "repair_id", asked("state"), asked("barcode"), by="opened_at", descending=True)
 
 REPAIR = "SELECT to_json(r) FROM repair r WHERE repair_id = %(repair_id)s"
 

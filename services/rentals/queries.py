@@ -8,6 +8,7 @@ from typing import Any
 
 from services.chassis.definition import Ask, Sql
 from services.chassis.kernel import Look, Need, Via, needs
+from services.chassis.listing import asked, listing
 from services.contracts import rentals as wire
 from services.rentals.domain.house_rules import HouseRules, in_force
 from services.rentals.domain.lending import lendable
@@ -17,22 +18,15 @@ from services.rentals.domain.shelf import LendingCategory, ShelfItem
 
 RENTAL = "SELECT to_json(r) FROM rental r WHERE rental_id = %(rental_id)s"
 
-RENTALS = """
-WITH page AS (
-    SELECT * FROM rental
-    WHERE centre = %(centre)s
-      AND (%(resident_id)s::text IS NULL OR resident_id = %(resident_id)s)
-      AND (%(state)s::text IS NULL OR state = %(state)s)
-      AND (%(overdue)s::boolean IS NULL OR overdue = %(overdue)s)
-      AND (%(after)s = '' OR (requested_at, rental_id) < (
-          SELECT requested_at, rental_id FROM rental WHERE rental_id = %(after)s))
-    ORDER BY requested_at DESC, rental_id DESC LIMIT %(limit)s
+RENTALS = listing(
+    "rental",
+    "rental_id",
+    asked("resident_id"),
+    asked("state"),
+    asked("overdue", "boolean"),
+    by="requested_at",
+    descending=True,
 )
-SELECT json_build_object(
-    'data', coalesce((SELECT json_agg(p ORDER BY requested_at DESC, rental_id DESC) FROM page p), '[]'),
-    'next', CASE WHEN (SELECT count(*) FROM page) = %(limit)s
-            THEN (SELECT rental_id FROM page ORDER BY requested_at, rental_id LIMIT 1) END)
-"""
 
 RESIDENT = """
 SELECT json_build_object(

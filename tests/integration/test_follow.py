@@ -8,7 +8,9 @@ from datetime import timedelta
 
 import pytest
 
+from services.chassis import follow
 from services.chassis.follow import PATIENCE, TRIES, EpochChanged, Follower, NotYet
+from services.chassis.unpark import AGAIN, Unparker
 from services.rentals.domain.house_rules import NoHouseRules
 from services.rentals.service import SERVICE
 from tests.support.centre import CENTRE, MONDAY, Desk, Source, ask, barcodes, lend, refusals
@@ -25,6 +27,22 @@ def shelf(desk):
 
 def cursor(desk):
     return desk.rows("SELECT pos FROM followed WHERE source = 'inventory'")[0][0]
+
+
+@pytest.fixture
+def missing(desk):
+    """What ``item.ready`` waits for: it can't be taken in as long as there is something in this list."""
+    view = next(v for v in desk.store.service.views if v.kind.VIEW == "shelf_item")
+    original, missing = view.evolve, []
+
+    def waits(now, heard):
+        if heard.type == "item.ready" and missing:
+            raise NoHouseRules(centre=CENTRE)
+        return original(now, heard)
+
+    object.__setattr__(view, "evolve", waits)
+    yield missing
+    object.__setattr__(view, "evolve", original)
 
 
 class TestDelivery:
@@ -135,39 +153,80 @@ class TestTrouble:
         assert pos == 3 and "our own fault" in error
         assert shelf(desk) == {"NG-C10-001": "preparing"}
 
-    def test_what_waits_for_another_source_holds_its_lane_for_a_while_and_is_parked_then(self, desk):
+    def test_what_waits_for_another_source_holds_its_lane_for_a_while_and_is_parked_then(self, desk, missing):
         """Notifications hears of a repair before it heard of the rental: the other lane will bring it."""
         said = desk.inventory.stock("NG-C10-001")
-        view = next(v for v in desk.store.service.views if v.kind.VIEW == "shelf_item")
-        original, there = view.evolve, []
+        missing.append("a rental")
+        with pytest.raises(NotYet):
+            desk.follower.take(said)
+        assert (cursor(desk), shelf(desk)) == (2, {"NG-C10-001": "preparing"})
+        missing.clear()
+        assert desk.follower.take(said) == 3
 
-        def waits(now, heard):
-            if heard.type == "item.ready" and not there:
-                raise NoHouseRules(centre=CENTRE)
-            return original(now, heard)
-
-        object.__setattr__(view, "evolve", waits)
-        try:
+        missing.append("another rental")
+        about = {"centre": CENTRE, "barcode": "NG-C10-001", "category": "C10", "reason": "found"}
+        said = [desk.inventory.says("item.ready", "item-NG-C10-001", **about, after_rental=None)]
+        with pytest.raises(NotYet):
+            desk.follower.take(said)
+        desk.follower.clock = lambda: MONDAY + timedelta(days=1)  # somebody puts the clock right: that is no wait
+        waited = desk.follower._awaited[1] + PATIENCE
+        for _ in range(TRIES - 1):
             with pytest.raises(NotYet):
                 desk.follower.take(said)
-            assert (cursor(desk), shelf(desk)) == (2, {"NG-C10-001": "preparing"})
-            there.append("now")
-            assert desk.follower.take(said) == 3
-            there.clear()
-            about = {"centre": CENTRE, "barcode": "NG-C10-001", "category": "C10", "reason": "found"}
-            desk.inventory.says("item.ready", "item-NG-C10-001", **about, after_rental=None)
-            with pytest.raises(NotYet):
-                desk.follower.take(desk.inventory.messages[3:])
-            desk.follower._clock = lambda: MONDAY + timedelta(days=1)  # somebody puts the clock right: that is no wait
-            waited = desk.follower._awaited[1] + PATIENCE
-            for _ in range(TRIES - 1):
-                with pytest.raises(NotYet):
-                    desk.follower.take(desk.inventory.messages[3:])
-                desk.follower._steady = lambda: waited  # it was stopped for so long: that alone is no wait
-            assert desk.follower.take(desk.inventory.messages[3:]) == 4
-        finally:
-            object.__setattr__(view, "evolve", original)
-        assert desk.rows("SELECT pos FROM parked") == [(4,)]
+            desk.follower._steady = lambda: waited  # it was stopped for so long: that alone is no wait
+        assert desk.follower.take(said) == 4
+        assert desk.rows("SELECT pos, early FROM parked") == [(4, True)]
+
+    def test_what_came_too_early_is_taken_in_by_itself_when_its_time_has_come(self, desk, missing, monkeypatch):
+        desk.follower.take(desk.inventory.stock("NG-C10-001", "NG-C10-002"))
+        missing.append("a rental")
+        monkeypatch.setattr(follow, "PATIENCE", 0)
+        monkeypatch.setattr(follow, "TRIES", 0)
+        found = {"centre": CENTRE, "category": "C10", "reason": "found", "after_rental": None}
+        early = desk.inventory.says("item.ready", "item-NG-C10-001", barcode="NG-C10-001", **found)
+        behind = desk.inventory.says(
+            "item.lost", "item-NG-C10-001", centre=CENTRE, barcode="NG-C10-001", rental_id=None
+        )
+        broken = desk.inventory.says("item.lost", "item-NG-C10-002", barcode="NG-C10-002")
+        desk.follower.catch_up()
+        parked = "SELECT pos, early, attempts FROM parked ORDER BY pos"
+        assert desk.rows(parked) == [(early.pos, True, 1), (behind.pos, False, 1), (broken.pos, False, 1)]
+        now = [1000.0]
+        unparker = Unparker(desk.follower, lambda: now[0])
+
+        assert unparker.again() == 0  # tried, in vain
+        assert desk.rows(parked)[0] == (early.pos, True, 2)
+        missing.clear()
+        assert unparker.again() == 0  # not yet tried again
+        now[0] += AGAIN
+        assert unparker.again() == 2
+        assert shelf(desk) == {"NG-C10-001": "lost", "NG-C10-002": "ready"}
+        assert desk.rows(parked) == [(broken.pos, False, 1)]  # that one is no question of time
+        now[0] += AGAIN
+        monkeypatch.setattr(desk.store, "pool", None)
+        assert unparker.again() == 0  # and the database is not asked any more
+
+    def test_a_fact_that_fails_halfway_leaves_nothing_behind_when_it_is_tried_again(self, desk, monkeypatch):
+        desk.follower.take(desk.inventory.stock("NG-C10-001"))
+        found = {"centre": CENTRE, "barcode": "NG-C10-001", "category": "C10", "reason": "found", "after_rental": None}
+        lost = {"centre": CENTRE, "barcode": "NG-C10-001", "rental_id": None}
+        said = [desk.inventory.says("item.lost", "item-NG-C10-001", **lost)]
+        said.append(desk.inventory.says("item.ready", "item-NG-C10-001", **found))
+        original, failing = Follower.take_in, {m.id for m in said}
+
+        def halfway(self, turn, heard, *rest):
+            original(self, turn, heard, *rest)
+            if heard.id in failing:
+                raise ZeroDivisionError("our own fault")
+
+        monkeypatch.setattr(Follower, "take_in", halfway)
+        desk.follower.take(said)
+        failing.remove(said[0].id)
+
+        assert Unparker(desk.follower).retry("item-NG-C10-001") == 1
+
+        assert shelf(desk) == {"NG-C10-001": "lost"}
+        assert desk.rows("SELECT pos, attempts FROM parked") == [(said[1].pos, 2)]
 
     def test_another_log_under_the_same_name_stops_the_follower(self, desk):
         desk.follower.take(desk.inventory.stock("NG-C10-001"))

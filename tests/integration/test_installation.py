@@ -18,9 +18,9 @@ from joserfc.jwk import OctKey
 from deploy.local import Installation, InstallationError
 from deploy.local.ports import Ports, is_free
 from deploy.local.processes import ROOT, SERVICES
-from deploy.local.rabbitmq import address_of
 from deploy.local.secrets import Secrets, write_private
 from deploy.local.supervisor import exists
+from tests.support.broker import connect
 from tests.support.installation import Fleet, installation
 
 
@@ -29,15 +29,6 @@ def wait_until(condition, patience: float = 120.0) -> None:
     while not condition():
         assert time.monotonic() < deadline, "waited too long"
         time.sleep(0.05)
-
-
-def connect(url: str) -> amqp.Connection:
-    address = address_of(url)
-    connection = amqp.Connection(
-        address["host"], address["user"], address["password"], virtual_host=address["vhost"], connect_timeout=5
-    )
-    connection.connect()
-    return connection
 
 
 class TestPorts:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import amqp
 import pytest
 
-from deploy.local.rabbitmq import address_of
 from services.chassis import database, dead, metrics
 from services.chassis.broker import BrokerAway, Inlet, Publisher
 from services.chassis.envelope import NotAnEnvelope, open_envelope
 from services.chassis.relay import PostgresOutbox, Relay
 from services.chassis.wake import Wake
 from services.rentals.service import SERVICE
+from tests.support.broker import connect, empty
 from tests.support.centre import Desk, barcodes, lend
 from tests.support.waiting import wait_for
 
@@ -32,11 +32,6 @@ def inlet(servers):
     empty(inlet)
     yield inlet
     inlet.close()
-
-
-def empty(inlet):
-    while deliveries := inlet.take(0.2):
-        inlet.done(deliveries[-1])
 
 
 def taken(inlet, count):
@@ -141,7 +136,7 @@ def again(relay, desk):
 
 
 def delete_queue(servers, name):
-    connection = connect(servers, "admin")
+    connection = connect(servers.amqp_url("admin"))
     connection.channel().queue_delete(name)
     connection.close()
 
@@ -149,7 +144,7 @@ def delete_queue(servers, name):
 def read_stream(servers, name, last_id):
     """A stream's messages from the first to one with this id, beyond which nothing is read."""
     got = []
-    connection = connect(servers, "admin")
+    connection = connect(servers.amqp_url("admin"))
     channel = connection.channel()
     channel.basic_qos(0, 100, False)
 
@@ -164,13 +159,6 @@ def read_stream(servers, name, last_id):
     return got
 
 
-def connect(servers, user):
-    at = address_of(servers.amqp_url(user))
-    connection = amqp.Connection(at["host"], at["user"], at["password"], virtual_host=at["vhost"])
-    connection.connect()
-    return connection
-
-
 class TestBroker:
     def test_an_absent_broker_is_said_so_and_the_relay_goes_on_when_it_is_back(self, rentals, relay, servers):
         servers.broker_stop()
@@ -183,7 +171,7 @@ class TestBroker:
             assert relay.step(PostgresOutbox(SERVICE, conn))
 
     def test_a_service_may_publish_only_to_its_own_exchange(self, servers):
-        connection = connect(servers, "billing")
+        connection = connect(servers.amqp_url("billing"))
         channel = connection.channel()
         with pytest.raises(amqp.exceptions.AccessRefused):
             channel.confirm_select()
@@ -192,7 +180,7 @@ class TestBroker:
         connection.collect()
 
     def test_a_message_that_is_no_fact_goes_to_the_dead_letters(self, servers, inlet):
-        connection = connect(servers, "rentals")
+        connection = connect(servers.amqp_url("rentals"))
         channel = connection.channel()
         channel.confirm_select()
         channel.basic_publish_confirm(amqp.Message("no fact"), "rentals.events", "rental.started")

@@ -20,6 +20,7 @@ from deploy.local import InstallationError
 from deploy.local.processes import ROOT, SERVICES
 from deploy.local.rabbitmq import address_of
 from tests.support.api import Api
+from tests.support.broker import connect
 from tests.support.waiting import wait_for
 
 EXAMPLES = ROOT / "examples"
@@ -44,12 +45,7 @@ class Analyst:
         }
 
     def connect(self):
-        address = address_of(self.url)
-        connection = amqp.Connection(
-            address["host"], address["user"], address["password"], virtual_host=address["vhost"], connect_timeout=5
-        )
-        connection.connect()
-        return connection
+        return connect(self.url)
 
     def queue(self, service):
         return self.subscription.stash(service).name

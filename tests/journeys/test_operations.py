@@ -86,6 +86,8 @@ def test_parked_facts_and_dead_letters_are_shown(api):
     assert code == 0 and "nothing is parked" in said, said
     code, said = nanum(api, "dead", "rentals")
     assert code == 0 and "no dead letters" in said, said
+    code, said = nanum(api, "dead", "rentals", "replay")
+    assert code == 0 and "no dead letters" in said, said
 
 
 def test_a_rental_as_of_an_instant(api):

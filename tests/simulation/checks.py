@@ -120,8 +120,8 @@ def everything_arrived(play: Play) -> Problems:
             yield f"{name} has published {disk.relayed} of {disk.head}"
         if disk.jobs:
             yield f"{name} has jobs left: {[job.kind for job in disk.jobs.values()]}"
-        for (source, pos), (stream, error) in disk.parked.items():
-            yield f"{name} has parked {source} {pos} ({stream}): {error}"
+        for parked in disk.parked.values():
+            yield f"{name} has parked {parked.source} {parked.pos} ({parked.stream}): {parked.error}"
 
 
 def money_nets(play: Play) -> Problems:

@@ -20,7 +20,7 @@ from services.chassis.envelope import Message
 from services.chassis.feed import Feed, Page
 from services.chassis.kernel import Need
 from services.chassis.statements import loads
-from services.chassis.store import Changes, Cursor
+from services.chassis.store import Changes, Cursor, Parked
 from services.chassis.world import World, Writes
 
 Reach = Callable[[str], None]
@@ -52,7 +52,7 @@ class Disk:
     jobs: dict[UUID, Job] = field(default_factory=dict)
     done: set[UUID] = field(default_factory=set)
     followed: dict[str, tuple[str, int]] = field(default_factory=dict)
-    parked: dict[tuple[str, int], tuple[str, str]] = field(default_factory=dict)
+    parked: dict[tuple[str, int], Parked] = field(default_factory=dict)
     relayed: int = 0
     published: list[Message] = field(default_factory=list)
     _next_due: datetime | None = None
@@ -116,7 +116,7 @@ class Disk:
             source, epoch, pos = changes.cursor
             self.followed[source] = (epoch, pos)
         for parked in changes.parked:
-            self.parked.setdefault((parked.source, parked.pos), (parked.stream, parked.error))
+            self.parked.setdefault((parked.source, parked.pos), parked)
         for place in changes.unparked:
             self.parked.pop(place, None)
         for id, kind, due, data, meta in changes.jobs:
@@ -225,8 +225,13 @@ class MemoryTurn:
             self.world.place(load.kind, load.keys, disk.read(load.kind, keys))
         if source:
             epoch, pos = disk.followed.get(source, (None, 0))
-            parked = frozenset(stream for (of, _), (stream, _) in disk.parked.items() if of == source)
+            parked = frozenset(parked.stream for parked in disk.parked.values() if parked.source == source)
             self.cursor = Cursor(epoch, pos, parked)
+
+    def first_parked(self, source: str, stream: str) -> str | None:
+        """The first parked message of a stream."""
+        waiting = [p for p in self._disk.parked.values() if (p.source, p.stream) == (source, stream)]
+        return encode(min(waiting, key=lambda p: p.pos).message).decode() if waiting else None
 
     def commit(self, changes: Changes) -> None:
         """Write, unless the way there breaks; it may also break on the way back."""
@@ -251,6 +256,17 @@ class MemoryStore:
         turn = MemoryTurn(self.disk, self._reach)
         turn.open(ids, needs, source)
         yield turn
+
+    def early_streams(self, source: str) -> list[str]:
+        """The streams that wait for a fact of another source."""
+        self._reach("early")
+        return [p.stream for p in self.disk.parked.values() if p.source == source and p.early]
+
+    def still_parked(self, source: str, pos: int, error: str, early: bool) -> None:
+        """Note a try in vain."""
+        self._reach("still_parked")
+        if (source, pos) in self.disk.parked:
+            self.disk.parked[source, pos] = replace(self.disk.parked[source, pos], error=error, early=early)
 
 
 class MemoryOutbox:

@@ -15,7 +15,7 @@ from typing import Any
 from unittest import mock
 
 from services.billing.service import SERVICE as BILLING
-from services.chassis import crash, execute, follow, jobs, lanes
+from services.chassis import crash, execute, follow, jobs, lanes, unpark
 from services.chassis.execute import Asked
 from services.inventory.service import SERVICE as INVENTORY
 from services.notifications.service import SERVICE as NOTIFICATIONS
@@ -183,9 +183,7 @@ class Centre:
 
     def idle(self) -> bool:
         """Whether somebody will act when a little time has passed."""
-        return not self.feeds_gone and any(
-            f.behind for p in self.processes.values() for f in p.follows if f in p.actors
-        )
+        return any(f.will_act for p in self.processes.values() for f in p.follows if f in p.actors)
 
     @contextmanager
     def on_stage(self) -> Iterator[None]:
@@ -198,6 +196,7 @@ class Centre:
             mock.patch.object(follow, "log", journal),
             mock.patch.object(jobs, "log", journal),
             mock.patch.object(lanes, "log", journal),
+            mock.patch.object(unpark, "log", journal),
             unmeasured(),
         ):
             yield

@@ -18,6 +18,7 @@ from services.chassis.feed import Page
 from services.chassis.follow import Follower, SourceAway
 from services.chassis.jobs import AT_ONCE, LEASE, Worker
 from services.chassis.relay import Relay
+from services.chassis.unpark import Unparker
 from services.chassis.wake import Wake
 from tests.simulation.disk import Disk, MemoryJobs, MemoryOutbox, MemoryStore
 from tests.simulation.exchange import MemoryBus, MemoryInlet
@@ -198,6 +199,7 @@ class Following:
         pull = self._centre.processes[source].feed
         follower = Follower(service, source, process.store, pull, process.clock, self._steady)
         self._loop = lanes.FollowLoop(follower, self.inlet)  # type: ignore[arg-type]
+        self._loop.unparker = Unparker(follower, self._steady)
         self._held: list[Any] = []
         self._pulled = process.centre.now - IDLE_PULL
 
@@ -215,9 +217,16 @@ class Following:
         return self.at < self._centre.processes[self.source].disk.head
 
     @property
+    def will_act(self) -> bool:
+        """Whether there will be something to do when a little time has passed."""
+        if any(p.early and p.source == self.source for p in self._process.disk.parked.values()):
+            return True
+        return self.behind and not self._centre.feeds_gone
+
+    @property
     def ready(self) -> bool:
         """Whether there is something to do."""
-        if self._held or self.inlet.waits:
+        if self._held or self.inlet.waits or self._loop.unparker.due:
             return True
         if not self.inlet.is_open and not self._centre.broker_gone:
             return True
@@ -232,6 +241,7 @@ class Following:
         except BrokerAway as error:
             self._held = []
             self._pull()
+            self._loop._unpark()
             return f"{error}, at {self.at}"
         return f"at {self.at}"
 
@@ -245,8 +255,9 @@ class Following:
         if self._held:
             self._loop._take(self._held)
             self._held = []
-        else:
+        elif not self._loop.unparker.due:
             self._pull()
+        self._loop._unpark()
 
     def _pull(self) -> None:
         self._pulled = self._centre.now

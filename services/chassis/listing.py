@@ -1,0 +1,33 @@
+"""The SQL of a list, page by page: one shape for all services. Put together from names of our own, never from input.
+
+A page is what comes behind the row that ``after`` names, in the order of a column and, among equals, of the key; so it
+neither repeats nor skips a row when others come or go meanwhile.
+"""
+
+from __future__ import annotations
+
+
+def asked(name: str, type: str = "text") -> str:
+    """A filter that holds back nothing unless its parameter is given: the column of that name equals it."""
+    return f"(%({name})s::{type} IS NULL OR {name} = %({name})s)"
+
+
+def listing(rows: str, key: str, *filters: str, by: str = "", descending: bool = False) -> str:
+    """The read ``{data, next}`` of a table or subquery, within one centre.
+
+    Its parameters are ``centre``, ``after`` (a key, or empty), ``limit``, and those of the filters.
+    """
+    columns = [by, key] if by else [key]
+    place = ", ".join(columns)
+    order = ", ".join(f"{column} {'DESC' if descending else 'ASC'}" for column in columns)
+    last = f"(SELECT {place} FROM {rows} r WHERE {key} = %(after)s)" if by else "(%(after)s)"
+    behind = f"(%(after)s = '' OR ({place}) {'<' if descending else '>'} {last})"
+    where = " AND ".join(["centre = %(centre)s", *filters, behind])
+    return f"""
+WITH page AS (SELECT * FROM {rows} r WHERE {where} ORDER BY {order} LIMIT %(limit)s),
+     listed AS (SELECT p, {key} AS key, row_number() OVER (ORDER BY {order}) AS place FROM page p)
+SELECT json_build_object(
+    'data', coalesce(json_agg(to_json(p) ORDER BY place), '[]'),
+    'next', CASE WHEN count(*) = %(limit)s THEN (array_agg(key ORDER BY place DESC))[1] END)
+FROM listed
+"""

@@ -1,0 +1,69 @@
+"""Dead letters: what was no fact is shown and kept; given to the followers once more, nothing is taken in twice."""
+
+from __future__ import annotations
+
+import amqp
+import pytest
+
+from services.chassis import dead
+from services.chassis.broker import Inlet
+from tests.support.broker import connect, empty
+from tests.support.centre import Desk
+from tests.support.waiting import wait_for
+
+
+@pytest.fixture
+def desk(fresh):
+    return Desk(fresh("rentals").app)
+
+
+@pytest.fixture
+def rejected(servers):
+    """Puts messages of inventory, (headers, body) each, into the dead letters of rentals."""
+    url = servers.amqp_url("rentals")
+    inlet = Inlet(url, "rentals", "inventory")
+
+    def reject(*messages):
+        with connect(servers.amqp_url("inventory")) as publisher:
+            channel = publisher.channel()
+            channel.confirm_select()
+            channel.exchange_declare("inventory.events", "topic", durable=True, auto_delete=False)
+            inlet.open()
+            empty(inlet)
+            for headers, body in messages:
+                letter = amqp.Message(body, application_headers=headers)
+                channel.basic_publish_confirm(letter, "inventory.events", "any")
+        left = len(messages)
+        while left:
+            for delivery in inlet.take(0.1):
+                inlet.reject(delivery)
+                left -= 1
+        wait_for(lambda: len(dead.letters(url, "rentals")) == len(messages))
+
+    yield reject
+    inlet.close()
+    dead.purge(url, "rentals")
+
+
+def test_replay_settles_what_is_a_fact_and_leaves_what_is_none(desk, servers, rejected):
+    said = desk.inventory.stock("NG-C10-001")
+    desk.follower.take(said[:2])
+    rejected(*[(m.headers(), m.body()) for m in said[1:]], ({}, b"no fact"))
+    url = servers.amqp_url("rentals")
+
+    came_to = dead.replay(url, "rentals", {"inventory": desk.follower})
+
+    (other,) = came_to.keys() - {dead.KNOWN, dead.TAKEN_IN}
+    assert other.startswith("still no fact")
+    assert came_to == {dead.KNOWN: 1, dead.TAKEN_IN: 1, other: 1}
+    assert desk.rows("SELECT state FROM shelf_item") == [("ready",)]
+    (letter,) = wait_for(lambda: dead.letters(url, "rentals"))
+    assert letter["body"] == "no fact"
+
+
+def test_what_is_of_a_source_that_nobody_follows_stays(desk, servers, rejected):
+    (fact, *_) = desk.inventory.stock("NG-C10-001")
+    rejected(({**fact.headers(), "cloudEvents_source": "/weather"}, fact.body()))
+    url = servers.amqp_url("rentals")
+    assert dead.replay(url, "rentals", {"inventory": desk.follower}) == {"of weather, which is not followed": 1}
+    assert len(wait_for(lambda: dead.letters(url, "rentals"))) == 1
