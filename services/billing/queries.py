@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from services.billing.domain.payment import Payment
 from services.chassis.definition import Sql
-from services.chassis.listing import asked, listing
+from services.chassis.listing import asked, given, listing
 from services.contracts import billing as wire
 
 PAYMENT = "SELECT to_json(p) FROM payment p WHERE payment_id = %(payment_id)s"
 
-PAYMENTS = listing("payment", "payment_id", asked("rental_id"), asked("state"), by="requested_at", descending=True)
+PAYMENTS = listing(
+    "payment", "payment_id", given("centre"), asked("rental_id"), asked("state"), by="requested_at", descending=True
+)
 
-DAMAGES = listing("damage", "damage_id", asked("rental_id"), asked("state"), by="assessed_at", descending=True)
+DAMAGES = listing(
+    "damage", "damage_id", given("centre"), asked("rental_id"), asked("state"), by="assessed_at", descending=True
+)
 
 LEDGER = """
 SELECT json_build_object(

@@ -37,7 +37,9 @@ def letters(url: str, service: str) -> list[dict[str, Any]]:
             said = _headers(message)
             death = (said.get("x-death") or [{}])[0]
             headers = {n: value for n, value in said.items() if not n.startswith("x-")}  # those are the broker's
-            found.append({"queue": death.get("queue"), "headers": headers, "body": str(message.body)[:200]})
+            found.append(
+                {"queue": death.get("queue"), "headers": headers, "body": _body(message).decode(errors="replace")[:200]}
+            )
     finally:
         lane.drop()  # unsettled, they go back
     return found
@@ -63,9 +65,8 @@ def replay(url: str, service: str, followers: Mapping[str, Follower]) -> Counter
 
 
 def _replayed(message: Any, followers: Mapping[str, Follower]) -> str:
-    body = message.body
     try:
-        fact = open_envelope(_headers(message), body.encode() if isinstance(body, str) else bytes(body))
+        fact = open_envelope(_headers(message), _body(message))
     except NotAnEnvelope as wrong:
         return f"still no fact: {wrong}"
     if fact.source not in followers:
@@ -81,6 +82,10 @@ def _replayed(message: Any, followers: Mapping[str, Follower]) -> str:
 
 def _headers(message: Any) -> dict[str, Any]:
     return dict(message.properties.get("application_headers") or {})
+
+
+def _body(message: Any) -> bytes:
+    return message.body.encode() if isinstance(message.body, str) else bytes(message.body)
 
 
 def purge(url: str, service: str) -> int:

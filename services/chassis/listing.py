@@ -7,22 +7,27 @@ neither repeats nor skips a row when others come or go meanwhile.
 from __future__ import annotations
 
 
+def given(name: str) -> str:
+    """A filter: the column of that name equals the parameter of that name."""
+    return f"{name} = %({name})s"
+
+
 def asked(name: str, type: str = "text") -> str:
-    """A filter that holds back nothing unless its parameter is given: the column of that name equals it."""
-    return f"(%({name})s::{type} IS NULL OR {name} = %({name})s)"
+    """The same, but it holds nothing back unless its parameter is given."""
+    return f"(%({name})s::{type} IS NULL OR {given(name)})"
 
 
 def listing(rows: str, key: str, *filters: str, by: str = "", descending: bool = False) -> str:
-    """The read ``{data, next}`` of a table or subquery, within one centre.
+    """The read ``{data, next}`` of a table or subquery.
 
-    Its parameters are ``centre``, ``after`` (a key, or empty), ``limit``, and those of the filters.
+    Its parameters are ``after`` (a key, or empty), ``limit``, and those of the filters.
     """
     columns = [by, key] if by else [key]
     place = ", ".join(columns)
     order = ", ".join(f"{column} {'DESC' if descending else 'ASC'}" for column in columns)
     last = f"(SELECT {place} FROM {rows} r WHERE {key} = %(after)s)" if by else "(%(after)s)"
     behind = f"(%(after)s = '' OR ({place}) {'<' if descending else '>'} {last})"
-    where = " AND ".join(["centre = %(centre)s", *filters, behind])
+    where = " AND ".join([*filters, behind])
     return f"""
 WITH page AS (SELECT * FROM {rows} r WHERE {where} ORDER BY {order} LIMIT %(limit)s),
      listed AS (SELECT p, {key} AS key, row_number() OVER (ORDER BY {order}) AS place FROM page p)

@@ -1,7 +1,7 @@
 """Named reads of our own views. Each yields one JSON document that Postgres has built."""
 
 from services.chassis.definition import Sql
-from services.chassis.listing import asked, listing
+from services.chassis.listing import asked, given, listing
 from services.contracts import inventory as wire
 from services.inventory.domain.repair import Repair
 
@@ -18,6 +18,7 @@ _CATEGORY = """
 CATEGORIES = listing(
     f"({_CATEGORY})",
     "code",
+    given("centre"),
     """(%(group)s::text IS NULL OR "group" = %(group)s)""",
     "(%(q)s::text IS NULL OR name_ko ILIKE '%%' || %(q)s || '%%' OR name_en ILIKE '%%' || %(q)s || '%%')",
     "(%(available)s::boolean IS NULL OR (free > 0) = %(available)s)",
@@ -31,11 +32,13 @@ _ITEM = """
     FROM item i LEFT JOIN out_item o USING (barcode)
 """
 
-ITEMS = listing(f"({_ITEM})", "barcode", asked("category"), asked("state"))
+ITEMS = listing(f"({_ITEM})", "barcode", given("centre"), asked("category"), asked("state"))
 
 ITEM = f"SELECT to_json(i) FROM ({_ITEM}) i WHERE barcode = %(barcode)s"
 
-REPAIRS = listing("repair", "repair_id", asked("state"), asked("barcode"), by="opened_at", descending=True)
+REPAIRS = listing(
+    "repair", "repair_id", given("centre"), asked("state"), asked("barcode"), by="opened_at", descending=True
+)
 
 REPAIR = "SELECT to_json(r) FROM repair r WHERE repair_id = %(repair_id)s"
 

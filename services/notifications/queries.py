@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from services.chassis.definition import Sql
-from services.chassis.listing import asked, listing
+from services.chassis.listing import asked, given, listing
 from services.contracts import notifications as wire
 
 CONTACT = "SELECT to_json(c) FROM contact c WHERE resident_id = %(resident_id)s"
@@ -14,9 +14,13 @@ _PHONE = """(%(phone)s::text IS NULL OR EXISTS (
     WHERE digits <> ''
       AND (replace(phone, '-', '') ^@ digits OR reverse(replace(phone, '-', '')) ^@ reverse(digits))))"""
 
-CONTACTS = listing("contact", "resident_id", _PHONE, "(%(name)s::text IS NULL OR name ^@ %(name)s::text)", by="name")
+CONTACTS = listing(
+    "contact", "resident_id", given("centre"), _PHONE, "(%(name)s::text IS NULL OR name ^@ %(name)s::text)", by="name"
+)
 
-NOTICES = listing("notice", "notice_id", asked("resident_id"), asked("about"), by="queued_at", descending=True)
+NOTICES = listing(
+    "notice", "notice_id", given("centre"), asked("resident_id"), asked("about"), by="queued_at", descending=True
+)
 
 ANNOUNCEMENTS = listing(
     """(
@@ -24,6 +28,7 @@ ANNOUNCEMENTS = listing(
            manual_ko, manual_en, parts, published_at
     FROM announcement)""",
     "announcement_id",
+    given("centre"),
     by="published_at",
     descending=True,
 )

@@ -8,7 +8,7 @@ from typing import Any
 
 from services.chassis.definition import Ask, Sql
 from services.chassis.kernel import Look, Need, Via, needs
-from services.chassis.listing import asked, listing
+from services.chassis.listing import asked, given, listing
 from services.contracts import rentals as wire
 from services.rentals.domain.house_rules import HouseRules, in_force
 from services.rentals.domain.lending import lendable
@@ -21,6 +21,7 @@ RENTAL = "SELECT to_json(r) FROM rental r WHERE rental_id = %(rental_id)s"
 RENTALS = listing(
     "rental",
     "rental_id",
+    given("centre"),
     asked("resident_id"),
     asked("state"),
     asked("overdue", "boolean"),

@@ -94,7 +94,8 @@ class Proxy:
             self._carry(pair, there, writer, lambda: self.to_client),
         )
         try:
-            await asyncio.gather(*ways)
+            with contextlib.suppress(asyncio.CancelledError):  # the drill is over
+                await asyncio.gather(*ways)
         finally:
             self._pairs.discard(pair)
             for each in (writer, to_there):
