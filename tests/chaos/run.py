@@ -23,7 +23,7 @@ from tests.chaos.history import History
 from tests.chaos.load import Load
 from tests.chaos.nemesis import Nemesis
 from tests.chaos.stock import open_centre, shuffled
-from tests.chaos.watch import Watch, jobs_left, lag, seconds_until
+from tests.chaos.watch import Watch, lag, seconds_until, work_left
 
 Progress = Callable[[str], None]
 EXAMPLES = 10
@@ -101,7 +101,7 @@ def _under_fire(
     stopped = centre.now()
     # What was logged must be everywhere within seconds; what it sets off (cards, letters) may take its time.
     quiet = seconds_until(lambda: lag(centre) == 0, 60)
-    settled = seconds_until(lambda: jobs_left(centre) == 0 and lag(centre) == 0, 200)
+    settled = seconds_until(lambda: work_left(centre) == 0 and lag(centre) == 0, 200)
     watch.stop()
     progress(f"quiet after {quiet} s, settled after {settled} s")
     evidence = gather(centre, tables())

@@ -143,12 +143,13 @@ def lag(centre: Centre) -> int:
             conn.close()
 
 
-def jobs_left(centre: Centre) -> int:
-    """The jobs that are still to be done; those that may wait for days are not counted."""
+def work_left(centre: Centre) -> int:
+    """The jobs that are still to be done, but for those that may wait for days, and the facts that came too early."""
     left = 0
     for service in SERVICES:
         with centre.sql(service) as conn:
             left += _number(conn, "SELECT count(*) FROM job WHERE done_at IS NULL AND NOT kind = ANY(%s)", PATIENT)
+            left += _number(conn, "SELECT count(*) FROM parked WHERE early")
     return left
 
 

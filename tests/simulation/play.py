@@ -70,6 +70,7 @@ class Centre:
         self.chance, self.now, self._tell = chance, now, tell
         self.steps, self.replies_lost = 0, 0.0
         self.most = chance.choice((4, 8, 30))  # how much is taken at once: little leaves room for what comes between
+        self.patient = chance.random() < 0.7  # or what waits for another source is parked at once
         self.feeds_gone = self.broker_gone = False
         self.problems: list[str] = []
         self.crashes: Counter[str] = Counter()
@@ -194,6 +195,8 @@ class Centre:
             mock.patch.object(lanes, "patiently", hold),
             mock.patch.object(execute, "log", journal),
             mock.patch.object(follow, "log", journal),
+            mock.patch.object(follow, "PATIENCE", follow.PATIENCE if self.patient else 0.0),
+            mock.patch.object(follow, "TRIES", follow.TRIES if self.patient else 0),
             mock.patch.object(jobs, "log", journal),
             mock.patch.object(lanes, "log", journal),
             mock.patch.object(unpark, "log", journal),
