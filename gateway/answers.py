@@ -199,6 +199,18 @@ class PaymentRecord(Shape):
     version = fields.Integer(required=True)
 
 
+class DamageRecord(Shape):
+    """A damage as the house rules in force decided it: ``rule`` is the one that waives it."""
+
+    damage_id = ident()
+    rental_id = ident()
+    resident_id = ident()
+    barcode = fields.String(required=True)
+    cause = _one_of(*inventory.CAUSES)
+    state = _one_of(*billing.DAMAGE_STATES)
+    rule = fields.String(allow_none=True)
+
+
 class Notice(Shape):
     """One notice to a resident."""
 

@@ -1,4 +1,4 @@
-"""Payments and the ledger, for those who answer for the money."""
+"""Payments, damages and the ledger, for those who answer for the money."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from gateway.conditions import unless_current
 from gateway.pages import page
 from gateway.reading import without
 from gateway.route import Routes
-from services.contracts.billing import Ledger, Payment, Payments
+from services.contracts.billing import Damages, Ledger, Payment, Payments
 
 routes = Routes("billing")
 
@@ -26,6 +26,12 @@ async def show_payment(ask: Ask) -> Answer:
     """Show one payment."""
     row = await ask.query_for(Payment, payment_id=ask.of_this_centre(ask.path["id"], "payment"))
     return unless_current(row, ask.header("If-None-Match"))
+
+
+@routes.get("/v1/damages", who=STAFF, query=without(Damages, "centre"), answer=answers.DamageRecord, many=True)
+async def list_damages(ask: Ask) -> Answer:
+    """List damages, newest first: waived by the rules, or open until a manager has settled them."""
+    return page(ask, await ask.query_for(Damages, centre=ask.who.centre, **ask.query), "/v1/damages")
 
 
 @routes.get("/v1/ledger", who=only(MANAGER), answer="Every account with its debits, credits and balance, in won.")

@@ -18,13 +18,12 @@ from psycopg import errors, sql
 from psycopg.adapt import Dumper
 from psycopg.types.string import TextLoader
 
-BOUNDS = (
-    "-c statement_timeout=15000 -c lock_timeout=5000 -c idle_in_transaction_session_timeout=15000"
-    " -c timezone=UTC -c plan_cache_mode=force_generic_plan"
-)
+OPTIONS = "-c timezone=UTC -c plan_cache_mode=force_generic_plan"
+# Who vanishes in the midst of a turn has the log's lock for five seconds more, and no longer.
+BOUNDS = "-c statement_timeout=8000 -c lock_timeout=5000 -c idle_in_transaction_session_timeout=5000"
 AWAY = (psycopg.OperationalError, psycopg.InterfaceError)
 Violation = errors.IntegrityError
-PATIENCE = 20.0  # seconds for any answer: more than the server's own bounds, which a server that is gone can't keep
+PATIENCE = 10.0  # seconds for any answer: more than the server's own bounds, which a server that is gone can't keep
 
 
 class Connection(psycopg.Connection[Any]):
@@ -54,12 +53,13 @@ def _element(value: Any) -> str:
 
 
 def connect(url: str, patience: float | None = PATIENCE) -> Connection:
-    """A connection in autocommit mode with bounded waits; with ``patience=None`` an answer may take for ever.
+    """A connection in autocommit mode with bounded waits; with ``patience=None`` nothing is bounded, here or there.
 
     JSON comes as the text that Postgres made.
     """
+    options = OPTIONS if patience is None else f"{OPTIONS} {BOUNDS}"
     conn = Connection.connect(
-        url, autocommit=True, connect_timeout=5, options=BOUNDS, tcp_user_timeout=10000, application_name="nanum"
+        url, autocommit=True, connect_timeout=5, options=options, tcp_user_timeout=10000, application_name="nanum"
     )
     conn.patience = patience
     conn.adapters.register_dumper(list, Listing)

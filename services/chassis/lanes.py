@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Iterable
 
 import structlog
 
@@ -100,10 +101,10 @@ class FollowLoop:
         self._pause.set()
 
 
-def count_parked(pool: database.Pool) -> dict[str, int]:
-    """How many facts wait for a human, by source."""
+def count_parked(pool: database.Pool, sources: Iterable[str]) -> dict[str, int]:
+    """How many facts of these sources are parked; those of which none is are not named."""
     with pool.connection() as conn:
         counts = dict(conn.execute(database.text("SELECT source, count(*) FROM parked GROUP BY source")).fetchall())
-    for source, count in counts.items():
-        metrics.PARKED.labels(source).set(count)
+    for source in sources:
+        metrics.PARKED.labels(source).set(counts.get(source, 0))
     return counts

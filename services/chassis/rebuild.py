@@ -102,8 +102,6 @@ def back(service: Service, url: str, pulls: Mapping[str, Pull], names: Sequence[
 
 def _connection(url: str) -> database.Connection:
     conn = database.connect(url, patience=None)
-    conn.execute("SET statement_timeout = 0")
-    conn.execute("SET idle_in_transaction_session_timeout = 0")
     conn.execute("SET lock_timeout = '10s'")
     return conn
 

@@ -112,7 +112,7 @@ class Runtime:
         """What is missing for work, by name; empty when ready. The broker is not needed for it."""
         missing: dict[str, Any] = {}
         try:
-            parked = count_parked(self.store.reading)
+            parked = count_parked(self.store.reading, self.service.sources)
             if parked:
                 log.debug("parked", **parked)
         except database.AWAY as error:

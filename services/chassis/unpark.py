@@ -19,7 +19,7 @@ from services.chassis.kernel import Refused
 from services.chassis.store import Changes
 
 log = structlog.get_logger()
-AGAIN = 5.0  # seconds from one try by itself to the next
+AGAIN, SELDOM = 5.0, 60.0  # seconds from one try by itself to the next; longer each time it was in vain
 
 
 class StillFails(Exception):
@@ -35,7 +35,7 @@ class Unparker:
 
     def __init__(self, follower: Follower, steady: Callable[[], float] = time.monotonic) -> None:
         self._follower, self._store, self._source = follower, follower.store, follower.source
-        self._steady, self._tried = steady, 0.0
+        self._steady, self._next, self._wait = steady, 0.0, AGAIN
 
     def retry(self, stream: str) -> int:
         """Take in a parked stream; returns how many were taken in. Raises what an absent database raises."""
@@ -72,15 +72,16 @@ class Unparker:
     @property
     def due(self) -> bool:
         """Whether it is time to look for facts that came too early."""
-        return self._follower.some_early and self._steady() >= self._tried + AGAIN
+        return self._follower.some_early and self._steady() >= self._next
 
     def again(self) -> int:
         """Try what only came too early, when it is time; returns how many facts were taken in."""
         if not self.due:
             return 0
-        self._tried = self._steady()
+        self._next = self._steady() + self._wait
         done = sum(self.retry(stream) for stream in self._store.early_streams(self._source))
         self._follower.some_early = bool(self._store.early_streams(self._source))
+        self._wait = AGAIN if done or not self._follower.some_early else min(SELDOM, 2 * self._wait)
         if done:
             log.info("taken_in_after_all", source=self._source, facts=done)
         return done

@@ -57,8 +57,6 @@ class Verdict:
 def verify(service: Service, url: str, pulls: Mapping[str, Pull], progress: Progress = quiet) -> Verdict:
     """Compare every view of a service with the fold of its facts."""
     with database.connect(url, patience=None) as conn:
-        conn.execute("SET statement_timeout = 0")
-        conn.execute("SET idle_in_transaction_session_timeout = 0")
         conn.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
         to = positions(conn)
         parked = {source for (source,) in conn.execute("SELECT DISTINCT source FROM parked")}

@@ -40,6 +40,18 @@ def test_a_server_that_vanished_is_waited_for_no_longer_than_patience(url, proxi
         assert 0.5 <= time.monotonic() - began < 5 and conn.closed
 
 
+BOUNDED = ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout")
+
+
+def test_the_server_ends_what_lasts_too_long_before_we_stop_waiting_for_it(fresh):
+    url = fresh("rentals").app
+    with database.connect(url) as conn, database.connect(url, patience=None) as patient:
+        seconds = "SELECT extract(epoch FROM current_setting(%s)::interval)"
+        bounds = [float(conn.execute(seconds, (name,)).fetchone()[0]) for name in BOUNDED]
+        assert min(bounds) > 0 and max(bounds) < database.PATIENCE
+        assert [patient.execute(f"SHOW {name}").fetchone()[0] for name in BOUNDED] == ["0", "0", "0"]
+
+
 def test_a_pipeline_gives_up_once_and_not_once_more_at_its_end(url, proxies):
     with database.connect(url, patience=0.5) as conn:
         proxies.lose("postgres")

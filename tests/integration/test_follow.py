@@ -8,8 +8,10 @@ from datetime import timedelta
 
 import pytest
 
-from services.chassis import follow
+from services.chassis import follow, metrics
 from services.chassis.follow import PATIENCE, TRIES, EpochChanged, Follower, NotYet
+from services.chassis.lanes import count_parked
+from services.chassis.parked import ParkedFacts
 from services.chassis.unpark import AGAIN, Unparker
 from services.rentals.domain.house_rules import NoHouseRules
 from services.rentals.service import SERVICE
@@ -206,6 +208,32 @@ class TestTrouble:
         monkeypatch.setattr(desk.store, "pool", None)
         assert unparker.again() == 0  # and the database is not asked any more
 
+    def test_in_vain_it_is_tried_ever_more_seldom_and_for_ever(self, desk, missing, monkeypatch):
+        desk.follower.take(desk.inventory.stock("NG-C10-001"))
+        missing.append("a rental")
+        monkeypatch.setattr(follow, "PATIENCE", 0)
+        monkeypatch.setattr(follow, "TRIES", 0)
+        found = {"centre": CENTRE, "category": "C10", "reason": "found", "after_rental": None}
+        desk.inventory.says("item.ready", "item-NG-C10-001", barcode="NG-C10-001", **found)
+        desk.follower.catch_up()
+        now, tries = [0.0], []
+        unparker = Unparker(desk.follower, lambda: now[0])
+        while now[0] < 300:
+            if unparker.due:
+                tries.append(now[0])
+            unparker.again()
+            now[0] += 1
+        assert tries == [0, 5, 15, 35, 75, 135, 195, 255]
+
+    def test_their_number_is_shown_and_falls_with_them(self, desk):
+        desk.follower.take(desk.inventory.stock("NG-C10-001"))
+        bad = desk.inventory.says("item.lost", "item-NG-C10-001", barcode="NG-C10-001")
+        desk.follower.take([bad])
+        shown = metrics.PARKED.labels("inventory")._value.get
+        assert (count_parked(desk.store.reading, SERVICE.sources), shown()) == ({"inventory": 1}, 1)
+        assert ParkedFacts(SERVICE, desk.store, lambda: MONDAY).drop("inventory", bad.pos)
+        assert (count_parked(desk.store.reading, SERVICE.sources), shown()) == ({}, 0)
+
     def test_a_fact_that_fails_halfway_leaves_nothing_behind_when_it_is_tried_again(self, desk, monkeypatch):
         desk.follower.take(desk.inventory.stock("NG-C10-001"))
         found = {"centre": CENTRE, "barcode": "NG-C10-001", "category": "C10", "reason": "found", "after_rental": None}
@@ -250,8 +278,6 @@ class TestTrouble:
 
 
 def test_lag_is_measured(desk):
-    from services.chassis import metrics
-
     desk.follower.take(desk.inventory.stock("NG-C10-001"))
     assert metrics.FOLLOWED.labels("inventory")._value.get() == 3
     assert metrics.LAG_SECONDS.labels("inventory")._value.get() == (MONDAY - MONDAY).total_seconds()

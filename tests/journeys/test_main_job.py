@@ -185,8 +185,12 @@ class TestDamage:
 
     def test_on_purpose_is_left_to_a_manager(self, api):
         (barcode,) = api.shelve(1)
-        api.take_back(api.lend(api.resident(), barcode), "damaged", cause="wilful")
+        rental = api.lend(api.resident(), barcode)
+        api.take_back(rental, "damaged", cause="wilful")
         api.happened("billing", "charge.opened", barcode=barcode)
+        (left,) = api.get(f"/v1/damages?state=open&rental_id={rental['rental_id']}", role="manager")["data"]
+        assert (left["barcode"], left["cause"]) == (barcode, "wilful")
+        assert api.get(f"/v1/damages?state=waived&rental_id={rental['rental_id']}", role="manager")["data"] == []
 
 
 class TestPrivacy:

@@ -125,6 +125,7 @@ def test_a_command_reaches_its_service(
         ("/v1/repairs?state=open", "inventory", "repairs", {"centre": CENTRE, "state": "open"}),
         (f"/v1/payments/{RENTAL_ID}", "billing", "payment", {"payment_id": RENTAL_ID}),
         (f"/v1/payments?rental_id={RENTAL_ID}", "billing", "payments", {"centre": CENTRE, "rental_id": RENTAL_ID}),
+        ("/v1/damages?state=open", "billing", "damages", {"centre": CENTRE, "state": "open"}),
         ("/v1/ledger", "billing", "ledger", {"centre": CENTRE}),
         ("/v1/notices?about=x", "notifications", "notices", {"centre": CENTRE, "about": "x"}),
         ("/v1/announcements", "notifications", "announcements", {"centre": CENTRE}),
