@@ -38,11 +38,12 @@ class Worker:
 
     def run(self) -> None:
         """Work until :meth:`stop`."""
-        pace = Pace()
+        pace, begun = Pace(), False
         while not self._stopping:
             pace.keep()
             try:
                 with pace.turn():
+                    begun = begun or self.begin()
                     while self.step() and not self._stopping:
                         pass
                     self._tidy()
@@ -50,6 +51,12 @@ class Worker:
             except database.AWAY as error:
                 log.warning("worker_without_database", error=str(error))
                 time.sleep(0.5)
+
+    def begin(self) -> bool:
+        """Take back what this worker had at hand when it died, instead of waiting for the leases to end."""
+        if count := self._jobs.take_back():
+            log.info("jobs_taken_back", jobs=count)
+        return True
 
     def _tidy(self) -> None:
         if self._clock() > self._tidied + KEPT / 30:

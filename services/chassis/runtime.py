@@ -71,9 +71,8 @@ class Runtime:
         self.reads = Reads(service, self.store, self._bells)
         self._turn = threading.Lock()
         self.relay = Relay(service, settings.database_url, Publisher(settings.amqp_url, service.name), self._published)
-        self.worker = Worker(
-            service, self.store, Jobs(database.Pool(settings.database_url, size=2)), clock, self._jobs_due
-        )
+        jobs = Jobs(database.Pool(settings.database_url, size=2), settings.who)
+        self.worker = Worker(service, self.store, jobs, clock, self._jobs_due)
         self.audit = Audit(service.name, settings.verify_at, clock)
         self.lanes = [self._lane(source) for source in service.sources]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import time
@@ -25,6 +26,11 @@ class Settings:
     secret: str
     log_level: str
     verify_at: time | None
+
+    @property
+    def who(self) -> str:
+        """Names this process over its restarts: only one at a time can listen here."""
+        return f"{socket.gethostname()} {self.host}:{self.port}"
 
     @classmethod
     def from_env(cls, env: Mapping[str, str] = os.environ) -> Settings:

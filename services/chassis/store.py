@@ -222,21 +222,31 @@ class PostgresTurn:
 
 
 class Jobs:
-    """The timers and errands that wait in a service's database."""
+    """The timers and errands that wait in a service's database. ``who`` names the worker, over its restarts."""
 
-    def __init__(self, pool: database.Pool) -> None:
-        self._pool = pool
+    def __init__(self, pool: database.Pool, who: str = "") -> None:
+        self._pool, self._who = pool, who
+
+    def take_back(self) -> int:
+        """End the leases of this worker's former life; returns how many. Call it before the first claim."""
+        with self._pool.connection() as conn:
+            return conn.execute(
+                "UPDATE job SET leased_until = NULL"
+                " WHERE done_at IS NULL AND leased_until IS NOT NULL AND leased_by = %s",
+                (self._who,),
+            ).rowcount
 
     def claim(self, now: datetime, most: int, lease: timedelta) -> list[dict[str, Any]]:
         """Take up to ``most`` due jobs for the length of ``lease``; another worker leaves them alone until then."""
         with self._pool.connection() as conn:
             cursor = conn.cursor(row_factory=dict_row)
             cursor.execute(
-                "UPDATE job SET leased_until = %(now)s + %(lease)s, attempts = attempts + 1 WHERE id IN ("
+                "UPDATE job SET leased_until = %(now)s + %(lease)s, leased_by = %(who)s, attempts = attempts + 1"
+                " WHERE id IN ("
                 " SELECT id FROM job WHERE done_at IS NULL AND due <= %(now)s"
                 " AND (leased_until IS NULL OR leased_until < %(now)s)"
                 " ORDER BY due LIMIT %(most)s FOR UPDATE SKIP LOCKED) RETURNING id, kind, data, meta, attempts, due",
-                {"now": now, "lease": lease, "most": most},
+                {"now": now, "lease": lease, "most": most, "who": self._who},
             )
             return sorted(cursor.fetchall(), key=lambda job: job["due"])
 

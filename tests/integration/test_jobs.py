@@ -95,6 +95,24 @@ class TestTimers:
         assert not jobs.claim(at + timedelta(seconds=59), 8, timedelta(seconds=60))
         assert jobs.claim(at + timedelta(seconds=61), 8, timedelta(seconds=60))
 
+    def test_a_worker_that_starts_again_takes_back_what_it_had_and_nothing_of_others(self, desk):
+        kim = desk.resident()
+        desk.do(lend(kim, "NG-C10-001"), lend(kim, "NG-C10-002"))
+        at, lease = MONDAY + timedelta(seconds=120), timedelta(seconds=60)
+        mine, other = Jobs(desk.store.pool, "desk-1 :8001"), Jobs(desk.store.pool, "desk-2 :8001")
+        (job,) = mine.claim(at, 1, lease)
+        assert len(other.claim(at, 8, lease)) == 1
+        again = Jobs(desk.store.pool, "desk-1 :8001")
+        assert not again.claim(at, 8, lease)
+        assert again.take_back() == 1
+        assert [taken["id"] for taken in again.claim(at, 8, lease)] == [job["id"]]
+
+    def test_what_a_worker_had_done_it_does_not_take_back(self, desk):
+        desk.do(lend(desk.resident(), "NG-C10-001"))
+        late = worker(desk, MONDAY + timedelta(seconds=120))
+        assert late.step() == 1
+        assert Jobs(desk.store.pool).take_back() == 0
+
 
 class TestErrands:
     def errand(self, desk, run):

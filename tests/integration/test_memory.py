@@ -79,6 +79,7 @@ def test_the_same_story_comes_to_the_same(stores):
         for jobs in (Jobs(postgres.pool), MemoryJobs(memory.disk, lambda where: None))
     )
     assert theirs == ours and len(theirs) == 2
+    assert Jobs(postgres.pool).take_back() == MemoryJobs(memory.disk, lambda where: None).take_back() == 2
 
 
 def test_a_second_row_of_the_same_key_breaks_a_guard_of_both(stores):

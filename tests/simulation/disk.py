@@ -173,6 +173,13 @@ class Disk:
         self.note_due()
         return claimed
 
+    def take_back(self) -> int:
+        """End all leases: there is one worker."""
+        leased = [job for job in self.jobs.values() if job.leased_until]
+        self.jobs.update({job.id: replace(job, leased_until=None) for job in leased})
+        self.note_due()
+        return len(leased)
+
     def postpone(self, id: UUID, due: datetime) -> None:
         """Put a job back."""
         if id in self.jobs:
@@ -300,6 +307,11 @@ class MemoryJobs:
         """Take due jobs."""
         self._reach("claim")
         return self._disk.claim(now, most, lease)
+
+    def take_back(self) -> int:
+        """End the leases of a former life."""
+        self._reach("take_back")
+        return self._disk.take_back()
 
     def postpone(self, id: UUID, due: datetime, error: str) -> None:
         """Put a job back."""

@@ -168,18 +168,20 @@ class Working:
         self._process, self._worker = process, worker
         self._jobs = MemoryJobs(process.disk, process.reach)
         self._claimed: list[dict[str, Any]] = []
+        self._begun = False
         self.name = f"{process.name}.worker"
 
     @property
     def ready(self) -> bool:
         """Whether a job is at hand or due."""
         due = self._process.disk.next_due
-        return bool(self._claimed) or (due is not None and due <= self._process.clock())
+        return not self._begun or bool(self._claimed) or (due is not None and due <= self._process.clock())
 
     def step(self) -> str:
         """Claim, or do one."""
         if not self._claimed:
             try:
+                self._begun = self._begun or self._worker.begin()
                 self._claimed = self._jobs.claim(self._process.clock(), AT_ONCE, LEASE)
             except database.AWAY as error:
                 return str(error)
