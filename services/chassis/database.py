@@ -18,7 +18,10 @@ from psycopg import errors, sql
 from psycopg.adapt import Dumper
 from psycopg.types.string import TextLoader
 
-OPTIONS = "-c timezone=UTC -c plan_cache_mode=force_generic_plan"
+OPTIONS = (
+    "-c timezone=UTC -c plan_cache_mode=force_generic_plan"
+    " -c tcp_keepalives_idle=30 -c tcp_keepalives_interval=10 -c tcp_keepalives_count=3"
+)
 # Who vanishes in the midst of a turn has the log's lock for five seconds more, and no longer.
 BOUNDS = "-c statement_timeout=8000 -c lock_timeout=5000 -c idle_in_transaction_session_timeout=5000"
 AWAY = (psycopg.OperationalError, psycopg.InterfaceError)

@@ -19,6 +19,9 @@ from services.chassis.wake import Pace, Wake
 
 log = structlog.get_logger()
 BATCH = 500
+# A leader asks the database at least every few seconds. One that vanished without a word must not lead for ever: the
+# server ends a session that is silent for so long, and with it its leadership.
+SILENT = 15  # seconds
 _LEAD = database.text("SELECT pg_try_advisory_lock(log_key() + 1)")
 _AT = database.text("SELECT pos FROM relayed")
 _MOVE = database.text("UPDATE relayed SET pos = %s")
@@ -92,6 +95,7 @@ class Relay:
         while not self._stopping:
             try:
                 with database.connect(self._url) as conn:
+                    conn.execute("SELECT set_config('idle_session_timeout', %s, false)", (f"{SILENT}s",))
                     self._lead(conn)
             except database.AWAY as error:
                 log.warning("relay_without_database", error=str(error))

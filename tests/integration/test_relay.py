@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import threading
+from urllib.parse import urlsplit
+
 import amqp
 import pytest
 
 from services.chassis import database, dead, metrics
+from services.chassis import relay as relaying
 from services.chassis.broker import BrokerAway, Inlet, Publisher
 from services.chassis.envelope import NotAnEnvelope, open_envelope
 from services.chassis.relay import PostgresOutbox, Relay
 from services.chassis.wake import Wake
 from services.rentals.service import SERVICE
+from tests.chaos.proxy import Proxies
 from tests.support.broker import connect, empty
 from tests.support.centre import Desk, barcodes, lend
 from tests.support.waiting import wait_for
@@ -120,6 +125,29 @@ class TestPublishing:
             assert first.execute(lead).fetchone() == (True,)
             assert second.execute(lead).fetchone() == (False,)
 
+    def test_one_that_vanished_without_a_word_leads_no_longer(self, rentals, servers, monkeypatch):
+        monkeypatch.setattr(relaying, "SILENT", 1)
+        proxies = Proxies()
+        port = urlsplit(rentals.url).port
+        far = rentals.url.replace(f":{port}/", f":{proxies.add('postgres', port)}/")
+        amqp_url = servers.amqp_url("rentals")
+        relays = [Relay(SERVICE, url, Publisher(amqp_url, "rentals"), Wake()) for url in (far, rentals.url)]
+
+        def relayed():
+            return rentals.rows("SELECT (SELECT pos FROM relayed) = (SELECT max(pos) FROM event)") == [(True,)]
+
+        try:
+            threading.Thread(target=relays[0].run, daemon=True).start()
+            wait_for(relayed)
+            proxies.lose("postgres")
+            rentals.resident()
+            relays[0].stop()
+            threading.Thread(target=relays[1].run, daemon=True).start()
+            wait_for(relayed, patience=30)
+        finally:
+            relays[1].stop()
+            proxies.close()
+
 
 def rentals_feed(desk):
     from services.chassis.feed import Feed
@@ -167,8 +195,15 @@ class TestBroker:
                 relay.step(PostgresOutbox(SERVICE, conn))
         finally:
             servers.broker_start()
-        with database.connect(rentals.url) as conn:
-            assert relay.step(PostgresOutbox(SERVICE, conn))
+
+        def goes_on():
+            with database.connect(rentals.url) as conn:
+                try:
+                    return relay.step(PostgresOutbox(SERVICE, conn))
+                except BrokerAway:  # it answers before its streams have found their leaders
+                    return False
+
+        assert wait_for(goes_on)
 
     def test_a_service_may_publish_only_to_its_own_exchange(self, servers):
         connection = connect(servers.amqp_url("billing"))
