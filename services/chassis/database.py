@@ -22,11 +22,11 @@ OPTIONS = (
     "-c timezone=UTC -c plan_cache_mode=force_generic_plan"
     " -c tcp_keepalives_idle=30 -c tcp_keepalives_interval=10 -c tcp_keepalives_count=3"
 )
-# Who vanishes in the midst of a turn has the log's lock for five seconds more, and no longer.
-BOUNDS = "-c statement_timeout=8000 -c lock_timeout=5000 -c idle_in_transaction_session_timeout=5000"
+BOUNDS = "-c statement_timeout=5000 -c lock_timeout=3000 -c idle_in_transaction_session_timeout=4000"
 AWAY = (psycopg.OperationalError, psycopg.InterfaceError)
 Violation = errors.IntegrityError
-PATIENCE = 10.0  # seconds for any answer: more than the server's own bounds, which a server that is gone can't keep
+Locked = errors.LockNotAvailable
+PATIENCE = 6.0  # seconds for any answer: more than the server's own bounds, which a server that is gone can't keep
 
 
 class Connection(psycopg.Connection[Any]):

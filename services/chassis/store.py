@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from typing import Any, Protocol
 from uuid import UUID
 
+import structlog
 from psycopg.rows import dict_row
 
 from services.chassis import database, statements
@@ -21,7 +22,17 @@ from services.chassis.definition import Service
 from services.chassis.kernel import Need
 from services.chassis.world import World, Writes
 
+log = structlog.get_logger()
 _LOCK = database.text("SELECT pg_advisory_xact_lock(log_key())")
+# No bound of the server's ends a session whose client vanished in the midst of a pipeline: it waits for the rest for
+# ever, and has the log's lock. So who waits for the lock in vain ends a holder that waits for its client.
+_END_SILENT = database.text(
+    "SELECT count(pg_terminate_backend(a.pid)) FROM pg_locks l JOIN pg_stat_activity a USING (pid)"
+    " WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1 AND a.datname = current_database()"
+    " AND (l.classid::bigint << 32) | l.objid::bigint = log_key() AND a.usename = current_user"
+    " AND a.wait_event = 'ClientRead' AND a.state_change < now() - make_interval(secs => %s)"
+)
+SILENT = 2.0  # seconds: a turn's two trips are milliseconds apart
 _FIRST_PARKED = database.text("SELECT message::text FROM parked WHERE source = %s AND stream = %s ORDER BY pos LIMIT 1")
 _EARLY = database.text("SELECT stream FROM parked WHERE source = %s AND early ORDER BY pos")
 _STILL_PARKED = database.text(
@@ -132,6 +143,10 @@ class PostgresStore:
             try:
                 turn.open(ids, needs, source)
                 yield turn
+            except database.Locked:
+                conn.close()
+                self._end_silent_holder()
+                raise
             except BaseException:
                 # Not a rollback: after an error in a pipeline the driver may think that statements are prepared which
                 # the server never saw.
@@ -141,6 +156,12 @@ class PostgresStore:
                 self._committed(turn.committed)
             else:
                 conn.execute("ROLLBACK")
+
+    def _end_silent_holder(self) -> None:
+        with database.connect(self.pool.url) as conn:  # an idle one may be as dead as the holder's
+            ended = conn.execute(_END_SILENT, (SILENT,)).fetchone()
+        if ended and ended[0]:
+            log.warning("silent_holder_of_the_lock_ended")
 
     def early_streams(self, source: str) -> list[str]:
         """The parked streams of a source that wait for a fact of another."""

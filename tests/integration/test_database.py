@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import subprocess
 import sys
 import time
@@ -11,8 +12,10 @@ from urllib.parse import urlsplit
 import psycopg
 import pytest
 
-from services.chassis import database
+from services.chassis import database, store
+from services.rentals.service import SERVICE
 from tests.chaos.proxy import Proxies
+from tests.support.waiting import wait_for
 
 
 @pytest.fixture
@@ -158,3 +161,28 @@ def test_a_greenlet_that_waits_for_postgres_holds_up_no_other(fresh, case, said)
     command = [sys.executable, "-W", "ignore", "-c", GREENLETS, fresh("rentals").app, case]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert done.stdout.strip() == said, done.stderr
+
+
+def test_who_vanished_in_the_midst_of_a_turn_does_not_keep_the_lock(fresh, proxies, monkeypatch):
+    """Of a pipeline that breaks off the server waits for the rest, and none of its own bounds ends that."""
+    monkeypatch.setattr(database, "BOUNDS", database.BOUNDS.replace("lock_timeout=3000", "lock_timeout=300"))
+    monkeypatch.setattr(store, "SILENT", 0.2)
+    direct = fresh("rentals").app
+    port = urlsplit(direct).port
+    lost = database.connect(direct.replace(f":{port}/", f":{proxies.add('postgres', port)}/"), patience=60)
+    with contextlib.suppress(psycopg.OperationalError), lost.pipeline():
+        lost.execute("BEGIN")
+        lost.execute("SELECT pg_advisory_xact_lock(log_key())").fetchone()
+        proxies.lose("postgres")
+        desk = store.PostgresStore(SERVICE, direct)
+
+        def takes_its_turn():
+            try:
+                with desk.turn([], []):
+                    return True
+            except database.AWAY:
+                return False
+
+        assert not takes_its_turn()
+        wait_for(takes_its_turn, patience=10)
+        lost.close()
