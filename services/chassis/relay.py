@@ -21,7 +21,7 @@ log = structlog.get_logger()
 BATCH = 500
 # A leader asks the database at least every few seconds. One that vanished without a word must not lead for ever: the
 # server ends a session that is silent for so long, and with it its leadership.
-SILENT = 15  # seconds
+SILENT = 8  # seconds
 _LEAD = database.text("SELECT pg_try_advisory_lock(log_key() + 1)")
 _AT = database.text("SELECT pos FROM relayed")
 _MOVE = database.text("UPDATE relayed SET pos = %s")
