@@ -220,6 +220,11 @@ class Publisher:
 Delivery = tuple[int, Any, bytes]
 
 
+def body_of(message: Any) -> bytes:
+    """The body as it was sent; the client decodes what names its encoding."""
+    return message.body.encode() if isinstance(message.body, str) else bytes(message.body)
+
+
 class Inlet:
     """One consumer's queue of one source: a quorum queue with a single active consumer, drained in batches."""
 
@@ -247,10 +252,7 @@ class Inlet:
             raise BrokerAway(str(error)) from None
 
     def _arrive(self, message: Any) -> None:
-        body = message.body
-        self._arrived.append(
-            (message.delivery_tag, message.properties, body.encode() if isinstance(body, str) else bytes(body))
-        )
+        self._arrived.append((message.delivery_tag, message.properties, body_of(message)))
 
     @property
     def is_open(self) -> bool:

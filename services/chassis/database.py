@@ -56,7 +56,7 @@ def _element(value: Any) -> str:
 
 
 def connect(url: str, patience: float | None = PATIENCE) -> Connection:
-    """A connection in autocommit mode with bounded waits; with ``patience=None`` nothing is bounded, here or there.
+    """A connection in autocommit mode with bounded waits; with ``patience=None`` no answer is, here or there.
 
     JSON comes as the text that Postgres made.
     """

@@ -15,16 +15,16 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from services.chassis import database
-from services.chassis.broker import BrokerAway, Lane
-from services.chassis.doors import pulls_of, service_named
+from services.chassis.broker import BrokerAway, Lane, body_of
+from services.chassis.definition import Service
+from services.chassis.doors import pulls_of, service_named, store_of
 from services.chassis.envelope import NotAnEnvelope, open_envelope
 from services.chassis.follow import EpochChanged, Follower, NotYet, SourceAway
 from services.chassis.runtime import clock
-from services.chassis.settings import SettingMissing, required, secret
-from services.chassis.store import PostgresStore
+from services.chassis.settings import SettingMissing, required
 
 SHOWN = 200
-KNOWN, TAKEN_IN = "known already", "taken in"
+KNOWN, TAKEN_IN = "known already", "taken in, or parked"
 
 
 def letters(url: str, service: str) -> list[dict[str, Any]]:
@@ -38,7 +38,11 @@ def letters(url: str, service: str) -> list[dict[str, Any]]:
             death = (said.get("x-death") or [{}])[0]
             headers = {n: value for n, value in said.items() if not n.startswith("x-")}  # those are the broker's
             found.append(
-                {"queue": death.get("queue"), "headers": headers, "body": _body(message).decode(errors="replace")[:200]}
+                {
+                    "queue": death.get("queue"),
+                    "headers": headers,
+                    "body": body_of(message).decode(errors="replace")[:200],
+                }
             )
     finally:
         lane.drop()  # unsettled, they go back
@@ -48,7 +52,7 @@ def letters(url: str, service: str) -> list[dict[str, Any]]:
 def replay(url: str, service: str, followers: Mapping[str, Follower]) -> Counter[str]:
     """Give every dead letter to the follower of its source; returns how many came to what.
 
-    What was taken in, or was known, is settled. Whatever else came of a letter, it stays.
+    What was known, taken in or parked is settled. Whatever else came of a letter, it stays.
     """
     lane = Lane(url, f"{service}.dead")
     channel = lane.open()
@@ -66,7 +70,7 @@ def replay(url: str, service: str, followers: Mapping[str, Follower]) -> Counter
 
 def _replayed(message: Any, followers: Mapping[str, Follower]) -> str:
     try:
-        fact = open_envelope(_headers(message), _body(message))
+        fact = open_envelope(_headers(message), body_of(message))
     except NotAnEnvelope as wrong:
         return f"still no fact: {wrong}"
     if fact.source not in followers:
@@ -74,18 +78,16 @@ def _replayed(message: Any, followers: Mapping[str, Follower]) -> str:
     follower = followers[fact.source]
     known = fact.pos <= follower.position()
     try:
-        follower.take([fact])
+        reached = follower.take([fact])
     except (EpochChanged, NotYet, SourceAway) as error:
         return str(error)
+    if reached < fact.pos:
+        return f"beyond what {fact.source} has published"
     return KNOWN if known else TAKEN_IN
 
 
 def _headers(message: Any) -> dict[str, Any]:
     return dict(message.properties.get("application_headers") or {})
-
-
-def _body(message: Any) -> bytes:
-    return message.body.encode() if isinstance(message.body, str) else bytes(message.body)
 
 
 def purge(url: str, service: str) -> int:
@@ -98,28 +100,26 @@ def purge(url: str, service: str) -> int:
         lane.drop()
 
 
-def _list(url: str, service: str) -> int:
-    found = letters(url, service)
+def _list(url: str, service: Service) -> int:
+    found = letters(url, service.name)
     print("\n".join(map(str, found)) if found else "no dead letters")
     return 0
 
 
-def _replay(url: str, service: str) -> int:
-    definition = service_named(service)
-    key = secret(os.environ, "NANUM_INTERNAL_SECRET_FILE").encode()
-    store = PostgresStore(definition, required(os.environ, "NANUM_DATABASE_URL"), secret=key)
-    pulls = pulls_of(definition)
-    came_to = replay(url, service, {s: Follower(definition, s, store, pull, clock) for s, pull in pulls.items()})
+def _replay(url: str, service: Service) -> int:
+    store = store_of(service)
+    followers = {source: Follower(service, source, store, pull, clock) for source, pull in pulls_of(service).items()}
+    came_to = replay(url, service.name, followers)
     print("\n".join(f"{count} {what}" for what, count in came_to.items()) if came_to else "no dead letters")
     return 1 if came_to.keys() - {KNOWN, TAKEN_IN} else 0
 
 
-def _purge(url: str, service: str) -> int:
-    print(f"{purge(url, service)} deleted")
+def _purge(url: str, service: Service) -> int:
+    print(f"{purge(url, service.name)} deleted")
     return 0
 
 
-ACTIONS: dict[str, Callable[[str, str], int]] = {"list": _list, "replay": _replay, "purge": _purge}
+ACTIONS: dict[str, Callable[[str, Service], int]] = {"list": _list, "replay": _replay, "purge": _purge}
 
 
 def main() -> int:
@@ -133,7 +133,7 @@ def main() -> int:
             print("usage: dead NAME list | replay | purge", file=sys.stderr)
             return 2
     try:
-        return ACTIONS[action](required(os.environ, "NANUM_AMQP_URL"), service_named(name).name)
+        return ACTIONS[action](required(os.environ, "NANUM_AMQP_URL"), service_named(name))
     except (SettingMissing, BrokerAway, *database.AWAY) as wrong:
         print(f"dead: {wrong}", file=sys.stderr)
         return 2

@@ -10,6 +10,7 @@ from pathlib import Path
 from services.chassis.definition import Service
 from services.chassis.pull import Pull
 from services.chassis.settings import SettingMissing, required, secret
+from services.chassis.store import PostgresStore
 
 NAMES = sorted(door.parent.name for door in Path(__file__).resolve().parents[1].glob("*/service.py"))
 
@@ -22,6 +23,12 @@ def service_named(name: str) -> Service:
         warnings.simplefilter("ignore")  # of the libraries at the door, which no tool passes
         service: Service = import_module(f"services.{name}.service").SERVICE
     return service
+
+
+def store_of(service: Service) -> PostgresStore:
+    """A service's store, as the environment names it."""
+    key = secret(os.environ, "NANUM_INTERNAL_SECRET_FILE").encode()
+    return PostgresStore(service, required(os.environ, "NANUM_DATABASE_URL"), secret=key)
 
 
 def pulls_of(service: Service) -> dict[str, Pull]:

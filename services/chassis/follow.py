@@ -166,12 +166,12 @@ class Follower:
     def _one_by_one(self, messages: Sequence[Message], error: Exception) -> int:
         if len(messages) > 1:
             return max(self.take([message]) for message in messages)
-        if isinstance(error, Refused) and self._is_worth_waiting(messages[0]):
+        if came_too_early(error) and self._is_worth_waiting(messages[0]):
             raise NotYet(f"{messages[0].type} at {messages[0].pos} of {self.source}: {error}") from error
         return self._park(messages[0], error)
 
     def _is_worth_waiting(self, message: Message) -> bool:
-        """Whether to try this message again; a strict decision refuses only what is not there yet.
+        """Whether to try this message again soon.
 
         By a clock that nobody sets: patience must not end because the time of day was put right.
         """
@@ -182,7 +182,7 @@ class Follower:
         return now - since < PATIENCE or tries < TRIES
 
     def _park(self, message: Message, error: Exception) -> int:
-        early = isinstance(error, Refused)
+        early = came_too_early(error)
         with self.store.turn([], [], self.source) as turn:
             at: int = turn.cursor.pos
             if message.pos <= at:
@@ -220,6 +220,11 @@ class Follower:
         with self.store.turn([], [], self.source) as turn:
             at: int = turn.cursor.pos
             return at
+
+
+def came_too_early(error: BaseException | None) -> bool:
+    """Whether a fact only lacks what another source is about to say: a strict decision refuses nothing else."""
+    return isinstance(error, Refused)
 
 
 def _parked(message: Message, error: str, early: bool = False) -> Parked:

@@ -1,7 +1,7 @@
 """The SQL of a list, page by page: one shape for all services. Put together from names of our own, never from input.
 
 A page is what comes behind the row that ``after`` names, in the order of a column and, among equals, of the key; so it
-neither repeats nor skips a row when others come or go meanwhile.
+neither repeats nor skips a row when others come meanwhile. Should that very row be gone, the list ends there.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 def given(name: str) -> str:
     """A filter: the column of that name equals the parameter of that name."""
-    return f"{name} = %({name})s"
+    return f'"{name}" = %({name})s'
 
 
 def asked(name: str, type: str = "text") -> str:

@@ -7,7 +7,6 @@ early (``...``) is tried again by the service itself.
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,12 +18,12 @@ import structlog
 from services.chassis import database
 from services.chassis.codec import decode
 from services.chassis.definition import Service
-from services.chassis.doors import service_named
+from services.chassis.doors import service_named, store_of
 from services.chassis.execute import Clock
 from services.chassis.feed import Page
 from services.chassis.follow import Follower
 from services.chassis.runtime import clock
-from services.chassis.settings import SettingMissing, required, secret
+from services.chassis.settings import SettingMissing
 from services.chassis.store import PostgresStore
 from services.chassis.unpark import Unparker
 
@@ -94,9 +93,7 @@ def main() -> int:
     """The commands of an operator."""
     try:
         service = service_named(sys.argv[1] if len(sys.argv) > 1 else "")
-        key = secret(os.environ, "NANUM_INTERNAL_SECRET_FILE").encode()
-        store = PostgresStore(service, required(os.environ, "NANUM_DATABASE_URL"), secret=key)
-        return run(ParkedFacts(service, store, clock), sys.argv[2:])
+        return run(ParkedFacts(service, store_of(service), clock), sys.argv[2:])
     except SettingMissing as wrong:
         print(f"parked: {wrong}", file=sys.stderr)
         return 2

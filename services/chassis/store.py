@@ -143,14 +143,12 @@ class PostgresStore:
             try:
                 turn.open(ids, needs, source)
                 yield turn
-            except database.Locked:
-                conn.close()
-                self._end_silent_holder()
-                raise
-            except BaseException:
+            except BaseException as error:
                 # Not a rollback: after an error in a pipeline the driver may think that statements are prepared which
                 # the server never saw.
                 conn.close()
+                if isinstance(error, database.Locked):
+                    self._end_silent_holder()
                 raise
             if turn.committed:
                 self._committed(turn.committed)

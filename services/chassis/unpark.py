@@ -14,8 +14,7 @@ import structlog
 from services.chassis import database
 from services.chassis.codec import decode, shape
 from services.chassis.envelope import Message
-from services.chassis.follow import Follower
-from services.chassis.kernel import Refused
+from services.chassis.follow import Follower, came_too_early
 from services.chassis.store import Changes
 
 log = structlog.get_logger()
@@ -47,7 +46,7 @@ class Unparker:
             why = failed.__cause__
             log.warning("still_parked", source=self._source, stream=stream, error=str(why))
             self._store.still_parked(
-                self._source, failed.message.pos, f"{type(why).__name__}: {why}", isinstance(why, Refused)
+                self._source, failed.message.pos, f"{type(why).__name__}: {why}", came_too_early(why)
             )
         return done
 
@@ -79,8 +78,9 @@ class Unparker:
         if not self.due:
             return 0
         self._next = self._steady() + self._wait
-        done = sum(self.retry(stream) for stream in self._store.early_streams(self._source))
-        self._follower.some_early = bool(self._store.early_streams(self._source))
+        streams = self._store.early_streams(self._source)
+        done = sum(self.retry(stream) for stream in streams)
+        self._follower.some_early = bool(streams and self._store.early_streams(self._source))
         self._wait = AGAIN if done or not self._follower.some_early else min(SELDOM, 2 * self._wait)
         if done:
             log.info("taken_in_after_all", source=self._source, facts=done)

@@ -19,7 +19,7 @@ CATEGORIES = listing(
     f"({_CATEGORY})",
     "code",
     given("centre"),
-    """(%(group)s::text IS NULL OR "group" = %(group)s)""",
+    asked("group"),
     "(%(q)s::text IS NULL OR name_ko ILIKE '%%' || %(q)s || '%%' OR name_en ILIKE '%%' || %(q)s || '%%')",
     "(%(available)s::boolean IS NULL OR (free > 0) = %(available)s)",
 )

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import urlsplit
 
 import psycopg
@@ -161,6 +162,21 @@ def test_a_greenlet_that_waits_for_postgres_holds_up_no_other(fresh, case, said)
     command = [sys.executable, "-W", "ignore", "-c", GREENLETS, fresh("rentals").app, case]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert done.stdout.strip() == said, done.stderr
+
+
+def test_who_is_slow_but_at_work_keeps_the_lock(fresh, monkeypatch):
+    monkeypatch.setattr(database, "BOUNDS", database.BOUNDS.replace("lock_timeout=3000", "lock_timeout=300"))
+    monkeypatch.setattr(store, "SILENT", 0.1)
+    url = fresh("rentals").app
+    desk = store.PostgresStore(SERVICE, url)
+    with database.connect(url) as slow, ThreadPoolExecutor(1) as beside:
+        slow.execute("BEGIN")
+        slow.execute("SELECT pg_advisory_xact_lock(log_key())")
+        working = beside.submit(slow.execute, "SELECT 7 FROM pg_sleep(1.5)")
+        with pytest.raises(database.Locked), desk.turn([], []):
+            pass
+        assert working.result().fetchone() == (7,)
+        slow.execute("COMMIT")
 
 
 def test_who_vanished_in_the_midst_of_a_turn_does_not_keep_the_lock(fresh, proxies, monkeypatch):

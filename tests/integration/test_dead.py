@@ -61,6 +61,17 @@ def test_replay_settles_what_is_a_fact_and_leaves_what_is_none(desk, servers, re
     assert letter["body"] == "no fact"
 
 
+def test_what_its_source_never_published_stays(desk, servers, rejected):
+    said = desk.inventory.stock("NG-C10-001")
+    desk.follower.take(said)
+    forged = {"cloudEvents_sequence": "99", "cloudEvents_previous": "98"}
+    rejected(({**said[-1].headers(), **forged}, said[-1].body()))
+    url = servers.amqp_url("rentals")
+    came_to = dead.replay(url, "rentals", {"inventory": desk.follower})
+    assert came_to == {"beyond what inventory has published": 1}
+    assert len(wait_for(lambda: dead.letters(url, "rentals"))) == 1
+
+
 def test_what_is_of_a_source_that_nobody_follows_stays(desk, servers, rejected):
     (fact, *_) = desk.inventory.stock("NG-C10-001")
     rejected(({**fact.headers(), "cloudEvents_source": "/weather"}, fact.body()))
