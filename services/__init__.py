@@ -1,9 +1,5 @@
-"""The backend of a sharing centre, one package per service and two that they share.
+"""The backend of a sharing centre: a package for each service, and two that all services share.
 
-- ``contracts``      what the services say to each other and to the gateway: schemas, nothing else
-- ``chassis``        how every service runs: log, execution, relay, followers, timers; not one word of the domain
-- ``inventory``      what the centre owns: categories, items, repairs
-- ``rentals``        who has what until when: residents' membership, rentals, house rules
-- ``billing``        money: charges, payments, the ledger
-- ``notifications``  talking to people: contacts (the only home of personal data), notices, announcements
+- ``contracts``  what the services say to each other and to the gateway; its ``SERVICES`` lists them
+- ``chassis``    how every service runs: log, commands, relay, subscribers, jobs; not one word of the domain
 """

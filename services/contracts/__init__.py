@@ -1,5 +1,8 @@
-"""What the services say to each other and to the gateway: schemas, and a catalogue of them. No decision is made here.
+"""What crosses a border between the services, the gateway and their readers: a package for each service.
 
-One module per service holds its commands (what may be asked), its queries' parameters and the facts it publishes.
-Imports nothing but the standard library and marshmallow.
+``commands`` (what may be asked), ``queries`` (what may be read), ``views`` (what is answered), ``events`` (what is
+published), ``words`` (enumerations and shared values). No decision is made here.
 """
+
+SERVICES = ("inventory", "rentals", "billing", "notifications")
+"""Every service, in the order in which they are shown. The one place that lists them."""

@@ -4,30 +4,32 @@ docs/api/events.json holds the catalogue as it was agreed on. ``python -m servic
 date, and refuses to where that would break a reader of the same schema version.
 """
 
-from __future__ import annotations
-
 import inspect
 import json
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from marshmallow import Schema, fields, validate
 
-from services.contracts import billing, inventory, notifications, rentals
-from services.contracts.schema import Published
+from services.contracts import SERVICES
+from services.contracts.base import IntegrationEvent
+from services.contracts.schemas import reader_schema
 
 KEPT = Path(__file__).resolve().parents[2] / "docs" / "api" / "events.json"
 COMMAND = "python -m services.contracts.catalogue"
 TYPES: Mapping[type[fields.Field[Any]], str] = {
     fields.String: "string",
     fields.Integer: "integer",
+    fields.Float: "number",
     fields.Boolean: "boolean",
     fields.Date: "date",
     fields.AwareDateTime: "instant",
     fields.Dict: "object",
+    fields.Raw: "any",
 }
 
 
@@ -44,24 +46,21 @@ class Change:
         return f"{self.event}: {self.what}"
 
 
-def contracts() -> dict[str, list[type[Published]]]:
-    """Every service's published contracts."""
+def contracts() -> dict[str, list[type[IntegrationEvent]]]:
+    """The integration events of every service."""
+    modules = {service: import_module(f"services.contracts.{service}.events") for service in SERVICES}
     return {
-        module.__name__.rpartition(".")[2]: [
-            kind
-            for _, kind in inspect.getmembers(module, inspect.isclass)
-            if issubclass(kind, Published) and kind.__module__ == module.__name__
-        ]
-        for module in (inventory, rentals, billing, notifications)
+        service: [event for _, event in inspect.getmembers(module, lambda each: hasattr(each, "TYPE"))]
+        for service, module in modules.items()
     }
 
 
 def catalogue() -> dict[str, Any]:
     """``{type: {service, version, fields}}`` of everything that the services publish."""
     listed = {
-        kind.type_name: {"service": service, "version": kind.schema_version, "fields": _fields(kind())}
-        for service, kinds in contracts().items()
-        for kind in kinds
+        event.TYPE: {"service": service, "version": event.VERSION, "fields": _fields(reader_schema(event)())}
+        for service, events in contracts().items()
+        for event in events
     }
     return dict(sorted(listed.items()))
 
@@ -76,15 +75,16 @@ def _fields(schema: Schema) -> dict[str, Any]:
 def _type(field: fields.Field[Any]) -> str:
     if isinstance(field, fields.Nested):
         return "object"
-    return "list" if isinstance(field, fields.List) else TYPES[type(field)]
+    return "list" if isinstance(field, fields.List | fields.Tuple) else TYPES[type(field)]
 
 
 def _inside(field: fields.Field[Any]) -> dict[str, Any]:
     """What a list or an object holds, and the values that are allowed where they are few."""
     if isinstance(field, fields.Nested):
         return {"fields": _fields(field.schema)}
-    if isinstance(field, fields.List):
-        return {"of": {"type": _type(field.inner), **_inside(field.inner)}}
+    if isinstance(field, fields.List | fields.Tuple):
+        held = field.inner if isinstance(field, fields.List) else field.tuple_fields[0]
+        return {"of": {"type": _type(held), **_inside(held)}}
     allowed = [sorted(map(str, v.choices)) for v in field.validators if isinstance(v, validate.OneOf)]
     return {"values": allowed[0]} if allowed else {}
 
@@ -166,7 +166,7 @@ def main() -> int:
 
 
 ADVICE = f"""
-A reader would break. Either take the change back, or raise `schema_version` of the contract and add the upcast from the
+A reader would break. Either take the change back, or raise `version` of the contract and add the upcast from the
 version before; then run `{COMMAND}`. To end an event, publish it until nobody reads it, then delete its entry from
 docs/api/events.json by hand."""
 

@@ -1,4 +1,5 @@
--- The views of billing. Columns are the fields of the states in domain/; only projections write here. Amounts are won.
+-- The views of billing. Columns are the fields of the states in each capability's model.py; only projections write here.
+-- Amounts are won.
 
 create table payment (
     payment_id text primary key,
@@ -42,4 +43,9 @@ create table damage (
 create index damage_newest on damage (centre, assessed_at desc, damage_id desc);
 create index damage_of_rental on damage (rental_id);
 
-create table damage_rules (centre text primary key, rules_version integer not null, not_covered jsonb not null);
+create table no_fault_rule (
+    centre text primary key,
+    rule text not null,
+    rules_version integer not null,
+    not_covered jsonb not null
+);

@@ -1,10 +1,10 @@
--- The views of inventory. Columns are the fields of the states in domain/; only projections write here.
+-- The views of inventory. Columns are the fields of the states in each capability's model.py; only projections write here.
 
 create table category (
     category_id text primary key,
     centre text not null,
     code text not null,
-    group_code text not null,
+    "group" text not null,
     name_ko text not null,
     name_en text not null,
     purchase_price_krw integer not null,
@@ -17,12 +17,13 @@ create table category (
     parts jsonb not null,
     version integer not null
 );
+create unique index category_of_centre on category (centre, code);
 
 create table item (
-    barcode text primary key,
+    item_id text primary key,
     centre text not null,
+    barcode text not null,
     category text not null,
-    category_id text not null,
     state text not null,
     last_rental text,
     repair_id text,
@@ -30,7 +31,15 @@ create table item (
     damages integer not null,
     version integer not null
 );
-create index item_of_category on item (category_id);
+create unique index item_of_centre on item (centre, barcode);
+create index item_of_category on item (centre, category);
+
+create table rented_out (
+    item_id text primary key,
+    rental_id text not null,
+    state text not null,
+    due_on date not null
+);
 
 create table repair (
     repair_id text primary key,
@@ -48,10 +57,3 @@ create table repair (
     version integer not null
 );
 create index repair_newest on repair (centre, opened_at desc, repair_id desc);
-
-create table out_item (
-    barcode text primary key,
-    rental_id text not null,
-    state text not null,
-    due_on date not null
-);

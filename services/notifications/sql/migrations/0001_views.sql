@@ -1,6 +1,7 @@
--- The views of notifications. Columns are the fields of the states in domain/; only projections write here.
+-- The views of notifications. Columns are the fields of the states in each capability's model.py.
+-- Only projections write here, and decisions the table contact.
 
-create table contact (  -- the only personal data of the system; no fact carries it
+create table contact (  -- the only personal data of the system; no event carries it
     resident_id text primary key,
     centre text not null,
     name text collate "C" not null,
@@ -9,18 +10,18 @@ create table contact (  -- the only personal data of the system; no fact carries
     birth_date date,
     language text not null
 );
-comment on table contact is 'personal';  -- read by notifications alone
+comment on table contact is 'personal';
 create index contact_by_name on contact (centre, name, resident_id);
 create index contact_by_phone on contact ((replace(phone, '-', '')) collate "C");
 create index contact_by_last_digits on contact ((reverse(replace(phone, '-', ''))) collate "C");
 
-create table reachable (resident_id text primary key, centre text not null, version integer not null);
+create table contact_status (resident_id text primary key, centre text not null, version integer not null);
 
 create table notice (
     notice_id text primary key,
     centre text not null,
     resident_id text not null,
-    kind text not null,
+    topic text not null,
     about text not null,
     barcode text,
     state text not null,
@@ -39,7 +40,7 @@ create table announcement (
     centre text not null,
     category text not null,
     reason text not null,
-    group_code text not null,
+    "group" text not null,
     name_ko text not null,
     name_en text not null,
     fee_krw integer not null,
@@ -57,7 +58,7 @@ create table rental_summary (
     centre text not null,
     resident_id text not null,
     state text not null,
-    units jsonb not null,
+    items jsonb not null,
     due_on date not null,
     due_at timestamptz not null,
     fee_krw integer not null,
@@ -71,13 +72,14 @@ create table centre (
     name_en text not null,
     place_ko text not null,
     place_en text not null,
-    timezone text not null
+    timezone text not null,
+    remind_at time not null
 );
 
 create table category (
     category_id text primary key,
     code text not null,
-    group_code text not null,
+    "group" text not null,
     name_ko text not null,
     name_en text not null,
     fee_krw integer not null,

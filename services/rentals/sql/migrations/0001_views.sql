@@ -1,4 +1,4 @@
--- The views of rentals. Columns are the fields of the states in domain/; only projections write here.
+-- The views of rentals. Columns are the fields of the states; only projections write here.
 
 create table house_rules (centre text primary key, rules jsonb not null, version integer not null);
 
@@ -36,23 +36,25 @@ create table rental (
 create index rental_newest on rental (centre, requested_at desc, rental_id desc);
 create index rental_of_resident on rental (resident_id, requested_at desc);
 
-create table open_unit (
-    unit_id text primary key,
-    barcode text not null unique,  -- the last guard: one open rental for each unit
+create table open_rental_item (
+    rental_item_id text primary key,
+    item_id text not null unique deferrable initially deferred,  -- the database's guarantee: one open rental per item
     rental_id text not null
 );
 
-create table hold (
-    barcode text primary key,
+create table item_allocation (
+    item_id text primary key,
+    centre text not null,
+    barcode text not null,
     rental_id text not null,
     resident_id text not null,
     state text not null,
     due_on date not null
 );
 
-create table shelf_item (
-    barcode text primary key,
-    centre text not null,
+create table inventory_item (
+    item_id text primary key,
+    barcode text not null,
     category text not null,
     category_id text not null,
     state text not null

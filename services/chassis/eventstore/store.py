@@ -1,0 +1,259 @@
+"""The log and the views of one service in Postgres: a unit of work costs one round trip to open and one to commit.
+
+Each trip is one statement. It is put together from the names of our own views and columns, never from input; batches of
+the same kind get the same text, so each is built once and prepared once.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, Protocol
+from uuid import UUID
+
+import structlog
+from psycopg.sql import SQL
+
+from services.chassis.domain import Read, StateReader
+from services.chassis.eventstore.unit_of_work import Cursor, Lookup, Opened, UnitOfWork
+from services.chassis.foundation import database
+from services.chassis.foundation.codec import Raw, decode, encode
+from services.chassis.service import Service
+
+log = structlog.get_logger()
+_LOCK = database.text("SELECT pg_advisory_xact_lock(log_key())")
+# Postgres timeouts do not end a session whose client disappears mid-pipeline; it keeps the log lock. A writer that
+# times out on the lock terminates a holder that is stuck in ClientRead.
+_END_SILENT = database.text(
+    "SELECT count(pg_terminate_backend(a.pid)) FROM pg_locks l JOIN pg_stat_activity a USING (pid)"
+    " WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1 AND a.datname = current_database()"
+    " AND (l.classid::bigint << 32) | l.objid::bigint = log_key() AND a.usename = current_user"
+    " AND a.wait_event = 'ClientRead' AND a.state_change < now() - make_interval(secs => %s)"
+)
+SILENT = 2.0  # seconds: the two round trips of a unit of work are milliseconds apart
+_HEAD = "(SELECT coalesce(max(position), 0) FROM event)"
+_OUTCOMES = "(SELECT json_object_agg(id, json_build_array(fingerprint, outcome::text)) FROM outcome WHERE id = ANY(%s))"
+_CURSOR = (
+    "(SELECT json_build_array(epoch, position) FROM subscription WHERE source = %s),"
+    " (SELECT json_agg(DISTINCT stream) FROM parked WHERE source = %s)"
+)
+_STORE_OUTCOMES = (
+    "INSERT INTO outcome (id, fingerprint, outcome) SELECT id, fingerprint, outcome FROM json_to_recordset(%s::json)"
+    " AS o (id uuid, fingerprint text, outcome json)"
+)
+_ENQUEUE = (
+    "INSERT INTO job (id, name, due, data, meta) SELECT id, name, due, data, meta FROM jsonb_to_recordset(%s::jsonb)"
+    " AS j (id uuid, name text, due timestamptz, data jsonb, meta jsonb) ON CONFLICT (id) DO NOTHING"
+)
+_JOB_DONE = "UPDATE job SET done_at = now(), leased_until = NULL, error = NULL WHERE id = %s"
+_MOVE = (
+    "INSERT INTO subscription (source, epoch, position) VALUES (%s, %s, %s)"
+    " ON CONFLICT (source) DO UPDATE SET epoch = excluded.epoch, position = excluded.position"
+)
+_PARK = (
+    "INSERT INTO parked (source, position, stream, message, error, out_of_order)"
+    " SELECT source, position, stream, message, error, out_of_order FROM jsonb_to_recordset(%s::jsonb) AS p"
+    " (source text, position bigint, stream text, message jsonb, error text, out_of_order boolean)"
+    " ON CONFLICT DO NOTHING"
+)
+_UNPARK = "DELETE FROM parked WHERE source = %s AND position = %s"
+_APPEND = "SELECT append(%s, %s::jsonb)"
+
+
+class Store(Protocol):
+    """Where a service's log and views live."""
+
+    secret: bytes
+
+    @property
+    def Violation(self) -> type[Exception]:
+        """What :meth:`UnitOfWork.commit` raises when the writes break a guard."""
+
+    def begin(
+        self, ids: Sequence[UUID] = (), reads: Iterable[Read] = (), source: str | None = None
+    ) -> AbstractContextManager[UnitOfWork]:
+        """A unit of work, opened: leaving it without a commit writes nothing."""
+
+
+class PostgresStore:
+    """The store of one service in its own database. ``committed`` is told each unit of work that was committed."""
+
+    Violation = database.Violation
+
+    def __init__(
+        self,
+        service: Service,
+        url: str,
+        committed: Callable[[UnitOfWork], None] = lambda uow: None,
+        secret: bytes = b"",
+    ) -> None:
+        self.service, self.secret = service, secret
+        self.pool = database.Pool(url)
+        self.reading = database.Pool(url, size=4)  # of its own, so that writers who wait for the lock hold up no reader
+        self._committed = committed
+
+    @contextmanager
+    def begin(
+        self, ids: Sequence[UUID] = (), reads: Iterable[Read] = (), source: str | None = None
+    ) -> Iterator[UnitOfWork]:
+        """A unit of work under the log's lock."""
+        with self.pool.connection() as conn:
+            uow = UnitOfWork(self.service, PostgresSession(self.service, conn))
+            try:
+                uow.open(ids, reads, source)
+                yield uow
+            except BaseException as error:
+                # Not a rollback: after an error in a pipeline the driver may think that statements are prepared which
+                # the server never saw.
+                conn.close()
+                if isinstance(error, database.Locked):
+                    self._end_silent_holder()
+                raise
+            if uow.committed:
+                self._committed(uow)
+            else:
+                conn.execute("ROLLBACK")
+
+    def _end_silent_holder(self) -> None:
+        with database.connect(self.pool.url) as conn:  # an idle one may be as dead as the holder's
+            ended = conn.execute(_END_SILENT, (SILENT,)).fetchone()
+        if ended and ended[0]:
+            log.warning("silent_holder_of_the_lock_ended")
+
+    @contextmanager
+    def read(self, reads: Iterable[Read]) -> Iterator[StateReader]:
+        """Rows as they stand, without the lock: for reading, never for deciding."""
+        with self.reading.connection() as conn:
+            uow = UnitOfWork(self.service, PostgresSession(self.service, conn))
+            uow.preload(reads)
+            yield uow
+
+
+@dataclass
+class PostgresSession:
+    """One connection: everything is read in one round trip and written in another."""
+
+    service: Service
+    conn: database.Connection
+
+    def open(self, lookups: Mapping[Lookup, list[str]], ids: Sequence[UUID], source: str | None) -> Opened:
+        """Begin, lock, and read, in one round trip. What is read after the lock is what was committed before it."""
+        values = [list(ids), *((source, source) if source else ()), *lookups.values()]
+        with self.conn.pipeline():
+            self.conn.execute("BEGIN")
+            self.conn.execute(_LOCK)
+            found = self.conn.execute(opening(tuple(lookups), source is not None), values)
+        head, known, *rest = found.fetchone()  # type: ignore[misc]
+        outcomes = {UUID(id): (of, outcome.encode()) for id, (of, outcome) in decode(known).items()} if known else {}
+        cursor = None
+        if source:
+            at, parked, *rest = rest
+            epoch, position = decode(at) if at else (None, 0)
+            cursor = Cursor(epoch, position, frozenset(decode(parked) if parked else ()))
+        rows = [
+            self.service.projection_of[lookup.row_type].decoder.rows(text)
+            for lookup, text in zip(lookups, rest, strict=True)
+        ]
+        return Opened(head, outcomes, cursor, rows)
+
+    def fetch(self, lookups: Mapping[Lookup, list[str]]) -> list[list[Any]]:
+        """Rows, in one round trip."""
+        row = self.conn.execute(fetching(tuple(lookups)), list(lookups.values())).fetchone() or ()
+        return [
+            self.service.projection_of[lookup.row_type].decoder.rows(text)
+            for lookup, text in zip(lookups, row, strict=True)
+        ]
+
+    def commit(self, uow: UnitOfWork) -> None:
+        """Append, write, enqueue, commit, in one round trip."""
+        written = writing(uow)
+        with self.conn.pipeline():
+            if written:
+                self.conn.execute(*written)
+            self.conn.execute("COMMIT")
+
+
+@cache
+def opening(lookups: tuple[Lookup, ...], subscribes: bool) -> SQL:
+    """What reads the head, known outcomes, the cursor and all rows; its values are ids, source twice, keys."""
+    columns = [_HEAD, _OUTCOMES, *([_CURSOR] if subscribes else []), *map(_rows_of, lookups)]
+    return SQL("SELECT " + ", ".join(columns))
+
+
+@cache
+def fetching(lookups: tuple[Lookup, ...]) -> SQL:
+    """What reads rows alone; its values are the keys of each lookup."""
+    return SQL("SELECT " + ", ".join(map(_rows_of, lookups)))
+
+
+def _rows_of(lookup: Lookup) -> str:
+    row_type: Any = lookup.row_type
+    through: Any = lookup.through
+    where = f"{row_type.KEY} = ANY(%s)"
+    if through:
+        where = f"{row_type.KEY} IN (SELECT {lookup.field} FROM {through.VIEW} WHERE {through.KEY} = ANY(%s))"
+    return f"(SELECT coalesce(json_agg(v), '[]')::text FROM (SELECT * FROM {row_type.VIEW} WHERE {where}) v)"
+
+
+def writing(uow: UnitOfWork) -> tuple[SQL, list[Any]] | None:
+    """Everything that a unit of work writes, in one statement, and its values; None when there is nothing."""
+    parts = [*_row_parts(uow), *_book_parts(uow)]
+    if uow.events:
+        parts.append((_APPEND, (uow.head, encode(uow.events).decode())))
+    if not parts:
+        return None
+    return _combined(tuple(text for text, _ in parts)), [value for _, values in parts for value in values]
+
+
+@cache
+def _combined(parts: tuple[str, ...]) -> SQL:
+    """The parts as one statement: all but an append go before it."""
+    *before, last = parts if parts[-1] == _APPEND else (*parts, "SELECT 1")
+    head = "WITH " + ", ".join(f"w{n} AS ({text})" for n, text in enumerate(before)) + " " if before else ""
+    return SQL(head + last)
+
+
+def _row_parts(uow: UnitOfWork) -> Iterator[tuple[str, Sequence[Any]]]:
+    writes = uow.writes()
+    for row_type, keys in writes.deletes.items():
+        yield f"DELETE FROM {row_type.VIEW} WHERE {row_type.KEY} = ANY(%s)", (keys,)  # type: ignore[attr-defined]
+    for row_type, rows in writes.updates.items():
+        yield _update(row_type, uow.service.projection_of[row_type].columns), (encode(rows).decode(),)
+    for row_type, rows in writes.inserts.items():
+        yield _insert(row_type, uow.service.projection_of[row_type].columns), (encode(rows).decode(),)
+
+
+def _book_parts(uow: UnitOfWork) -> Iterator[tuple[str, Sequence[Any]]]:
+    if uow.outcomes:
+        known = [{"id": id, "fingerprint": of, "outcome": Raw(outcome)} for id, of, outcome in uow.outcomes]
+        yield _STORE_OUTCOMES, (encode(known).decode(),)
+    if uow.jobs:
+        yield _ENQUEUE, (encode(uow.jobs).decode(),)
+    if uow.job_done:
+        yield _JOB_DONE, (uow.job_done,)
+    if uow.moved_to:
+        yield _MOVE, uow.moved_to
+    if uow.parked:
+        yield _PARK, (encode(uow.parked).decode(),)
+    for place in uow.taken_in:
+        yield _UNPARK, place
+
+
+@cache
+def _insert(row_type: Any, columns: tuple[str, ...]) -> str:
+    """A plain insert, so that the table's constraints are the last guard: a second row of the same key is an error."""
+    table, names = row_type.VIEW, _names(columns)
+    return f"INSERT INTO {table} ({names}) SELECT {names} FROM jsonb_populate_recordset(NULL::{table}, %s::jsonb)"
+
+
+@cache
+def _update(row_type: Any, columns: tuple[str, ...]) -> str:
+    table, key = row_type.VIEW, row_type.KEY
+    sets = ", ".join(f'"{name}" = n."{name}"' for name in columns if name != key)
+    return (
+        f"UPDATE {table} o SET {sets} FROM jsonb_populate_recordset(NULL::{table}, %s::jsonb) n WHERE o.{key} = n.{key}"
+    )
+
+
+def _names(columns: tuple[str, ...]) -> str:
+    return ", ".join(f'"{name}"' for name in columns)

@@ -1,0 +1,283 @@
+"""RabbitMQ: the only module that speaks to it. Every wait is bounded.
+
+A connection that fails is dropped without a closing handshake, as a stalled broker never answers one.
+"""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+from kombu.connection import Connection as KombuConnection
+
+from services.chassis.foundation import metrics
+from services.chassis.messaging.envelope import Message
+
+log = structlog.get_logger()
+PREFETCH = 400
+CONFIRM_TIMEOUT = 10.0
+
+
+class BrokerUnavailable(Exception):
+    """The broker can't be reached, or did not answer in time."""
+
+
+def exchange_of(service: str) -> str:
+    """The topic exchange that a service publishes to."""
+    return f"{service}.events"
+
+
+def queue_of(consumer: str, source: str) -> str:
+    """The queue in which a consumer's messages from a source wait."""
+    return f"{consumer}.from.{source}"
+
+
+@dataclass(frozen=True)
+class QueueSpec:
+    """A queue that is declared with a publisher's exchange and bound to all of it, for later readers."""
+
+    name: str
+    arguments: Mapping[str, Any]
+
+
+def stream_of(service: str) -> QueueSpec:
+    """What a service published in the last 30 days, at most 1 GiB, to be read again from any offset by any number.
+
+    A stream drops whole segments, so these are small.
+    """
+    return QueueSpec(
+        f"{service}.stream",
+        {
+            "x-queue-type": "stream",
+            "x-max-age": "30D",
+            "x-max-length-bytes": 1024**3,
+            "x-stream-max-segment-size-bytes": 16 * 1024**2,
+        },
+    )
+
+
+class Connection:
+    """One connection with one channel, for one purpose. Use :meth:`open` first; ``channel`` is None until then."""
+
+    def __init__(self, url: str, name: str) -> None:
+        self._url, self.name = url, name
+        self._connection: Any = None
+        self.channel: Any = None
+
+    def open(self) -> Any:
+        """Connect and open the channel. Raises :class:`BrokerUnavailable`."""
+        self.drop()
+        try:
+            self._connection = KombuConnection(  # type: ignore[no-untyped-call]
+                self._url,
+                heartbeat=15,
+                connect_timeout=5,
+                transport_options={
+                    "read_timeout": 20,
+                    "write_timeout": 10,
+                    "client_properties": {"connection_name": self.name},
+                },
+            )
+            self._connection.ensure_connection(max_retries=1, interval_start=0)
+            self.channel = self._connection.channel()
+        except Exception as error:
+            self.drop()
+            raise BrokerUnavailable(str(error)) from None
+        metrics.BROKER.labels(self.name).set(1)
+        return self.channel
+
+    def drop(self) -> None:
+        """Forget the connection without waiting for the broker's consent."""
+        connection, self._connection, self.channel = self._connection, None, None
+        metrics.BROKER.labels(self.name).set(0)
+        if connection is not None:
+            try:
+                connection.collect()
+            except Exception as error:
+                log.debug("broker_drop", error=str(error))
+
+    def drain(self, timeout: float) -> bool:
+        """Handle what the broker sends next; False when nothing came in time. Raises :class:`BrokerUnavailable`."""
+        try:
+            self._connection.drain_events(timeout=timeout)
+            return True
+        except (TimeoutError, BlockingIOError):
+            return False
+        except Exception as error:
+            self.drop()
+            raise BrokerUnavailable(str(error)) from None
+
+    def heartbeat(self) -> None:
+        """Send and check heartbeats. Raises :class:`BrokerUnavailable` when the broker has fallen silent."""
+        try:
+            self._connection.heartbeat_check()
+        except Exception as error:
+            self.drop()
+            raise BrokerUnavailable(str(error)) from None
+
+
+class Publisher:
+    """Publishes one service's messages, each persistent and confirmed; hundreds of confirms are in flight at a time.
+
+    Its queue is the stream of the service, unless another is given.
+    """
+
+    def __init__(self, url: str, service: str, queue: QueueSpec | None = None) -> None:
+        self._connection = Connection(url, f"{service}.relay")
+        self._exchange = exchange_of(service)
+        self._queue = queue or stream_of(service)
+        self._waiting: set[int] = set()
+        self._refused = 0
+
+    def open(self) -> None:
+        """Connect. Raises :class:`BrokerUnavailable`."""
+        channel = self._connection.open()
+        self._waiting.clear()
+        self._sent = 0
+        try:
+            channel.exchange_declare(self._exchange, "topic", durable=True, auto_delete=False)
+            queue = dict(self._queue.arguments)
+            channel.queue_declare(self._queue.name, durable=True, auto_delete=False, arguments=queue)
+            channel.queue_bind(self._queue.name, self._exchange, "#")
+            channel.confirm_select()
+        except Exception as error:
+            self._connection.drop()
+            raise BrokerUnavailable(str(error)) from None
+        channel.events["basic_ack"].add(self._confirmed)
+        channel.events["basic_nack"].add(self._nacked)
+        channel.events["basic_return"].add(self._returned)
+
+    def publish(self, messages: Sequence[Message]) -> None:
+        """Publish in order and wait for every confirm. Raises :class:`BrokerUnavailable`: then publish again."""
+        if self._connection.channel is None:
+            self.open()
+        self._refused = 0
+        try:
+            for message in messages:
+                self._send(message)
+        except Exception as error:
+            self._connection.drop()
+            raise BrokerUnavailable(str(error)) from None
+        deadline = time.monotonic() + CONFIRM_TIMEOUT
+        while self._waiting:
+            left = deadline - time.monotonic()
+            if left <= 0 or not self._connection.drain(left):
+                self._connection.drop()
+                raise BrokerUnavailable("the broker did not confirm in time")
+        if self._refused:
+            self._connection.drop()
+            raise BrokerUnavailable(f"the broker refused {self._refused} messages")
+
+    def _send(self, message: Message) -> None:
+        channel = self._connection.channel
+        amqp = channel.prepare_message(
+            message.body(),
+            content_type="application/json",
+            content_encoding="utf-8",
+            headers=message.headers(),
+            properties={"delivery_mode": 2, "message_id": message.id, "type": message.type},
+        )
+        self._sent += 1
+        self._waiting.add(self._sent)
+        channel.basic_publish(amqp, exchange=self._exchange, routing_key=message.type, mandatory=True)
+
+    def _confirmed(self, tag: int, multiple: bool) -> None:
+        if multiple:
+            self._waiting = {waiting for waiting in self._waiting if waiting > tag}
+        else:
+            self._waiting.discard(tag)
+
+    def _nacked(self, tag: int, multiple: bool) -> None:
+        self._refused += 1
+        self._confirmed(tag, multiple)
+
+    def _returned(self, *returned: Any) -> None:
+        # No queue is bound: somebody deleted them. A consumer reads the feed from the start, so nothing is lost.
+        metrics.UNROUTABLE.inc()
+
+    def heartbeat(self) -> None:
+        """Keep an idle connection alive; a dead one is dropped and opened again by the next publish."""
+        if self._connection.channel:
+            self._connection.drain(0)
+            self._connection.heartbeat()
+
+    def close(self) -> None:
+        """Let go of the connection."""
+        self._connection.drop()
+
+
+Delivery = tuple[int, Any, bytes]
+
+
+def body_of(message: Any) -> bytes:
+    """The body as it was sent; the client decodes what names its encoding."""
+    return message.body.encode() if isinstance(message.body, str) else bytes(message.body)
+
+
+class Consumer:
+    """One consumer's queue of one source: a quorum queue with a single active consumer, drained in batches."""
+
+    def __init__(self, url: str, consumer: str, source: str) -> None:
+        self._connection = Connection(url, queue_of(consumer, source))
+        self._consumer, self._source = consumer, source
+        self._arrived: list[Any] = []
+
+    def open(self) -> None:
+        """Connect, declare the queue and what it needs, and begin to receive. Raises :class:`BrokerUnavailable`."""
+        channel = self._connection.open()
+        self._arrived.clear()
+        queue, dead = queue_of(self._consumer, self._source), f"{self._consumer}.dead"
+        try:
+            channel.exchange_declare(dead, "fanout", durable=True, auto_delete=False)
+            channel.queue_declare(dead, durable=True, auto_delete=False, arguments={"x-queue-type": "quorum"})
+            channel.queue_bind(dead, dead, "")
+            channel.queue_declare(queue, durable=True, auto_delete=False, arguments=_queue_arguments(dead))
+            channel.exchange_declare(exchange_of(self._source), "topic", passive=True)
+            channel.queue_bind(queue, exchange_of(self._source), "#")
+            channel.basic_qos(0, PREFETCH, False)
+            channel.basic_consume(queue, callback=self._arrived.append, consumer_tag=queue)
+        except Exception as error:
+            self._connection.drop()
+            raise BrokerUnavailable(str(error)) from None
+
+    def take(self, timeout: float) -> list[Delivery]:
+        """What has arrived, waiting up to ``timeout`` seconds for the first. Raises :class:`BrokerUnavailable`."""
+        self._connection.heartbeat()
+        if not self._arrived:
+            self._connection.drain(timeout)
+        while len(self._arrived) < PREFETCH and self._connection.drain(0):
+            pass
+        taken = [(message.delivery_tag, message.properties, body_of(message)) for message in self._arrived]
+        self._arrived.clear()
+        return taken
+
+    def done(self, last: Delivery) -> None:
+        """Acknowledge all deliveries up to this one. Raises :class:`BrokerUnavailable`."""
+        self._settle(lambda: self._connection.channel.basic_ack(last[0], multiple=True))
+
+    def reject(self, delivery: Delivery) -> None:
+        """Send a delivery that is no message at all to the dead letters. Raises :class:`BrokerUnavailable`."""
+        self._settle(lambda: self._connection.channel.basic_reject(delivery[0], requeue=False))
+
+    def _settle(self, settle: Callable[[], None]) -> None:
+        try:
+            settle()
+        except Exception as error:
+            self._connection.drop()
+            raise BrokerUnavailable(str(error)) from None
+
+    def close(self) -> None:
+        """Let go; what was not acknowledged is delivered again."""
+        self._connection.drop()
+
+
+def _queue_arguments(dead: str) -> dict[str, Any]:
+    return {
+        "x-queue-type": "quorum",
+        "x-single-active-consumer": True,
+        "x-delivery-limit": 100,
+        "x-dead-letter-exchange": dead,
+        "x-dead-letter-strategy": "at-least-once",
+        "x-overflow": "reject-publish",
+    }

@@ -1,0 +1,138 @@
+"""One service at run time: store, queries, relay, subscribers and worker wired together, without nameko."""
+
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from importlib import import_module
+from typing import Any, TypeVar
+
+from services.chassis.commands.handler import CommandMessage, execute
+from services.chassis.eventstore.store import PostgresStore
+from services.chassis.eventstore.unit_of_work import UnitOfWork
+from services.chassis.foundation import database
+from services.chassis.foundation.codec import Malformed, decode, encode
+from services.chassis.foundation.settings import SettingMissing, Settings
+from services.chassis.foundation.signals import RowWatch, Signal
+from services.chassis.jobs.queue import PostgresJobQueue
+from services.chassis.jobs.worker import Worker
+from services.chassis.messaging.consumer_loop import ConsumerLoop
+from services.chassis.messaging.feed_client import FEED_PAGE, FeedClient
+from services.chassis.messaging.parked import ParkedEvents, Retrier
+from services.chassis.messaging.rabbitmq import Consumer, Publisher
+from services.chassis.messaging.relay import Relay
+from services.chassis.messaging.subscriber import Subscriber
+from services.chassis.readmodels.nightly_verify import NightlyVerify
+from services.chassis.readmodels.query_handler import QueryHandler, QueryResult
+from services.chassis.service import Service
+from services.contracts import SERVICES
+
+T = TypeVar("T")
+AT_ONCE = 1.0  # seconds: a failure that took longer has made others wait already
+_OFFSET_FILE = os.environ.get("NANUM_CLOCK_OFFSET_FILE", "")
+_Body = dict[str, list[CommandMessage]]
+
+
+def service_named(name: str) -> Service:
+    """A service's definition. Raises SettingMissing when there is none of that name."""
+    if name not in SERVICES:
+        raise SettingMissing(f"there is no service {name}; there are {', '.join(SERVICES)}")
+    service: Service = import_module(f"services.{name}.service").SERVICE
+    return service
+
+
+def _wrong_clock() -> datetime:
+    """Now, wrong by the seconds in the file that ``NANUM_CLOCK_OFFSET_FILE`` names: for drills."""
+    now = datetime.now(UTC)
+    try:
+        with open(_OFFSET_FILE) as file:
+            return now + timedelta(seconds=float(file.read()))
+    except FileNotFoundError:
+        return now
+
+
+clock: Callable[[], datetime] = _wrong_clock if _OFFSET_FILE else partial(datetime.now, UTC)
+
+
+def twice(attempt: Callable[..., T], *arguments: Any) -> T:
+    """Try once more when the database fails at once: a server that came back leaves dead connections behind.
+
+    For what may be done twice: reads, and commands, which take effect once.
+    """
+    began = time.monotonic()
+    try:
+        return attempt(*arguments)
+    except database.UNAVAILABLE:
+        if time.monotonic() - began > AT_ONCE:
+            raise
+        return attempt(*arguments)
+
+
+class Runtime:
+    """A service that runs."""
+
+    def __init__(self, service: Service, settings: Settings) -> None:
+        self.service, self.settings = service, settings
+        self._watch, self._published, self._jobs_due = RowWatch(), Signal(), Signal()
+        self.store = PostgresStore(service, settings.database_url, self._committed, settings.secret.encode())
+        self.queries = QueryHandler(service, self.store, self._watch)
+        self.parked = ParkedEvents(self.store.reading)
+        self._one_at_a_time = threading.Lock()
+        publisher = Publisher(settings.amqp_url, service.name)
+        self.relay = Relay(service, settings.database_url, publisher, self._published)
+        queue = PostgresJobQueue(database.Pool(settings.database_url, size=2), settings.worker)
+        self.worker = Worker(service, self.store, queue, clock, self._jobs_due)
+        self.nightly_verify = NightlyVerify(service.name, settings.verify_at, clock)
+        self.consumers = [self._consumer_loop(source) for source in service.sources]
+
+    def _consumer_loop(self, source: str) -> ConsumerLoop:
+        if source not in self.settings.sources:
+            raise SettingMissing(f"NANUM_SOURCES lacks {source}, which {self.service.name} subscribes to")
+        feed = FeedClient(self.settings.sources[source], self.settings.secret)
+        subscriber = Subscriber(self.service, source, self.store, feed, clock)
+        consumer = Consumer(self.settings.amqp_url, self.service.name, source)
+        return ConsumerLoop(subscriber, consumer, Retrier(subscriber, ParkedEvents(self.store.pool)))
+
+    def _committed(self, uow: UnitOfWork) -> None:
+        if uow.events:
+            self._published.notify()
+        if uow.jobs:
+            self._jobs_due.notify()
+        if self._watch.waiting:
+            self._watch.notify(uow.writes().places())
+
+    def command(self, body: bytes) -> bytes:
+        """Carry out a batch: ``{commands}`` to ``{outcomes}``. Raises ValueError, or what an absent database raises."""
+        try:
+            batch = decode(body, type=_Body)["commands"]
+        except (Malformed, KeyError) as wrong:
+            raise ValueError(f"the body is no batch of commands: {wrong}") from None
+        with self._one_at_a_time:  # here too: waiting for the log's lock would only hold a connection
+            outcomes = twice(execute, self.store, self.service, batch, clock())
+        return b'{"outcomes":[' + b",".join(outcomes) + b"]}"
+
+    def query(self, name: str, given: Mapping[str, str]) -> QueryResult:
+        """Answer a named read."""
+        return twice(self.queries.handle, name, given, clock())
+
+    def feed(self, after: int, limit: int) -> bytes:
+        """A page of the published events, as JSON."""
+        limit = min(limit, FEED_PAGE)
+        page = twice(self.queries.page, after, limit)
+        following = page.messages[-1].position if len(page.messages) == limit else None
+        return encode({"epoch": page.epoch, "head": page.head, "data": page.messages, "next": following})
+
+    def readiness(self) -> dict[str, str]:
+        """What is missing for work, by name; empty when ready. The broker is not needed for it."""
+        missing = {f"subscriber.{each.source}": each.halted for each in self.consumers if each.halted}
+        try:
+            self.parked.count(self.service.sources)
+        except database.UNAVAILABLE as error:
+            missing["database"] = str(error).strip()
+        return missing
+
+    def loops(self) -> Iterator[Any]:
+        """What runs beside the requests: each has ``run`` and ``stop``."""
+        yield from (self.relay, self.worker, self.nightly_verify, *self.consumers)

@@ -1,0 +1,156 @@
+"""Named reads of a service's own views, and of the history of one stream."""
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, get_args, get_origin, get_type_hints
+
+from psycopg.sql import SQL
+
+from services.chassis.domain import Refused
+from services.chassis.eventstore.store import PostgresStore
+from services.chassis.foundation import database
+from services.chassis.foundation.codec import Malformed, builtins, convert, decode, encode
+from services.chassis.foundation.signals import RowWatch
+from services.chassis.messaging.feed import Feed, Page
+from services.chassis.readmodels.replay import as_of
+from services.chassis.service import ComputedQuery, Service, SqlQuery
+from services.contracts import refusals
+
+LONGEST_WAIT = 30.0
+_HISTORY = database.text(
+    "SELECT json_build_object('data', coalesce(json_agg(json_build_object('position', position, 'type', type,"
+    " 'version', version, 'at', at, 'data', data, 'actor', meta->'actor', 'correlation_id', meta->'correlation_id')"
+    " ORDER BY version), '[]')) FROM event WHERE stream = %(stream)s"
+)
+
+
+class QueryUnknown(Refused):
+    """This service has no query {name}."""
+
+    kind = refusals.NOT_FOUND
+    ko = "이 서비스에는 {name} 조회가 없습니다."
+
+
+class QueryMalformed(Refused):
+    """The query's parameters are not as they should be: {problem}."""
+
+    kind = refusals.INVALID
+    ko = "조회 조건이 올바르지 않습니다: {problem}"
+
+
+class NothingFound(Refused):
+    """There is nothing under {asked}."""
+
+    kind = refusals.NOT_FOUND
+    ko = "{asked}에 해당하는 것이 없습니다."
+
+
+@dataclass(frozen=True)
+class QueryResult:
+    """A JSON document, and the version of the aggregate that it shows, if it shows one."""
+
+    document: bytes
+    version: int | None = None
+
+
+@dataclass
+class _Versioned:
+    version: int = 0
+
+
+class QueryHandler:
+    """Answers the queries of one service."""
+
+    def __init__(self, service: Service, store: PostgresStore, watch: RowWatch) -> None:
+        self._service, self._store, self._watch = service, store, watch
+        self._lists = {name: _list_fields(query.contract) for name, query in service.query_named.items()}
+        self._feed = Feed(service)
+
+    def handle(self, name: str, given: Mapping[str, str], now: datetime) -> QueryResult:
+        """The answer to a query; waits when ``newer_than`` and ``wait`` ask for it. Raises :class:`Refused`."""
+        if name == "history":
+            return QueryResult(self._json(_HISTORY, {"stream": given.get("stream", "")}) or b"")
+        parameters: dict[str, Any] = dict(given)
+        newer_than, wait = _waiting(parameters)
+        query, params = self._understood(name, parameters)
+        instant = getattr(params, "as_of", None)
+        if instant is not None:
+            return self._past(query, params, instant)
+        if isinstance(query, ComputedQuery):
+            with self._store.read(getattr(query.answer, "reads", lambda _: ())(params)) as read:
+                return QueryResult(encode(query.answer(params, read, now)))
+        if newer_than is None or query.aggregate is None:
+            return self._stored(query, params)
+        return self._newer(query, params, newer_than, wait)
+
+    def page(self, after: int, limit: int) -> Page:
+        """A page of the feed of published events."""
+        with self._store.reading.connection() as conn:
+            return self._feed.page(conn, after, limit)
+
+    def _understood(self, name: str, given: dict[str, Any]) -> tuple[SqlQuery | ComputedQuery, Any]:
+        query = self._service.query_named.get(name)
+        if query is None:
+            raise QueryUnknown(name=name)
+        for field in self._lists[name]:
+            if field in given:
+                given[field] = [part for part in given[field].split(",") if part]
+        try:
+            return query, convert(given, query.contract, strict=False)
+        except Malformed as wrong:
+            raise QueryMalformed(problem=str(wrong)) from None
+
+    def _past(self, query: SqlQuery | ComputedQuery, params: Any, instant: datetime) -> QueryResult:
+        row_type: Any = getattr(query, "aggregate", None)
+        if row_type is None:
+            raise QueryMalformed(problem="only one aggregate can be read as of an instant")
+        key = str(getattr(params, row_type.KEY))
+        with self._store.reading.connection() as conn:
+            row = as_of(self._service, conn, row_type, key, instant)
+        if row is None:
+            raise NothingFound(asked=f"{key} as of {instant.isoformat()}")
+        return QueryResult(encode(row), row.version)
+
+    def _stored(self, query: SqlQuery, params: Any) -> QueryResult:
+        named = builtins(params)
+        document = self._json(query.sql, named)
+        if document is None:
+            raise NothingFound(asked=", ".join(str(value) for value in named.values() if value is not None))
+        return QueryResult(document, decode(document, type=_Versioned).version if query.aggregate else None)
+
+    def _newer(self, query: SqlQuery, params: Any, newer_than: int, wait: float) -> QueryResult:
+        row_type: Any = query.aggregate
+        until = time.monotonic() + wait
+        with self._watch.watching((row_type.VIEW, str(getattr(params, row_type.KEY)))) as changed:
+            while True:
+                result = self._stored(query, params)
+                left = until - time.monotonic()
+                if (result.version or 0) > newer_than or left <= 0:
+                    return result
+                changed.wait(min(left, 1.0))  # another process of this service notifies nobody here: look each second
+                changed.clear()
+
+    def _json(self, statement: str | SQL, params: Mapping[str, Any]) -> bytes | None:
+        with self._store.reading.connection() as conn:
+            text = database.text(statement) if isinstance(statement, str) else statement
+            row = conn.execute(text, params).fetchone()
+        return row[0].encode() if row and row[0] is not None else None
+
+
+def _list_fields(contract: type) -> list[str]:
+    """The parameters that are lists, written with commas in a URL."""
+    return [
+        name
+        for name, kind in get_type_hints(contract).items()
+        if tuple in (get_origin(kind), *map(get_origin, get_args(kind)))
+    ]
+
+
+def _waiting(given: dict[str, Any]) -> tuple[int | None, float]:
+    newer_than, wait = given.pop("newer_than", None), given.pop("wait", "0")
+    try:
+        return (None if newer_than is None else int(newer_than)), max(0.0, min(LONGEST_WAIT, float(wait)))
+    except ValueError:
+        raise QueryMalformed(problem="newer_than is a version, wait a number of seconds") from None

@@ -1,2 +1,0 @@
--- How far the relay has published is one number: `pos`.
-alter table relayed drop column published;

@@ -1,0 +1,60 @@
+"""What billing publishes."""
+
+from datetime import datetime
+
+from services.contracts.base import Won, integration_event
+from services.contracts.inventory.words import Cause
+
+
+@integration_event("payment.captured")
+class PaymentCaptured:
+    """The fee was taken."""
+
+    centre: str
+    payment_id: str
+    rental_id: str
+    amount_krw: Won
+    captured_at: datetime
+
+
+@integration_event("payment.declined")
+class PaymentDeclined:
+    """The card was declined; nothing was taken."""
+
+    centre: str
+    payment_id: str
+    rental_id: str
+    reason: str
+
+
+@integration_event("payment.refunded")
+class PaymentRefunded:
+    """What was taken was given back."""
+
+    centre: str
+    payment_id: str
+    rental_id: str
+    amount_krw: Won
+
+
+@integration_event("charge.waived")
+class ChargeWaived:
+    """Nobody pays for a damage: the no-fault rule, with the cause that it rests on and the rules' version."""
+
+    centre: str
+    rental_id: str
+    barcode: str
+    cause: Cause
+    rule: str
+    rules_version: int
+
+
+@integration_event("charge.opened")
+class ChargeOpened:
+    """A damage that the no-fault rule doesn't cover: a manager settles it with the resident."""
+
+    centre: str
+    rental_id: str
+    barcode: str
+    cause: Cause
+    rules_version: int

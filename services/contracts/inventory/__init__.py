@@ -1,0 +1,1 @@
+"""Inventory: the catalogue, items, repairs. What crosses its border."""

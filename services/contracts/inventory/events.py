@@ -1,0 +1,89 @@
+"""What inventory publishes."""
+
+from datetime import datetime
+
+from services.contracts.base import Won, id_of, integration_event
+from services.contracts.inventory.words import CategoryDescription, Cause, OfItem, ReadyReason
+
+
+@integration_event("category.described")
+class CategoryDescribed(CategoryDescription):
+    """A category was entered or changed."""
+
+    @property
+    def category_id(self) -> str:
+        """The category's key in all centres."""
+        return id_of(self.centre, self.code)
+
+
+@integration_event("item.registered")
+class ItemRegistered(OfItem):
+    """An item was entered into the books."""
+
+    category: str
+
+
+@integration_event("item.made_ready")
+class ItemMadeReady(OfItem):
+    """An item can be lent. ``after_rental``: the rental it came back from; ``repair_id``: the repair it came from."""
+
+    category: str
+    reason: ReadyReason
+    after_rental: str | None
+    repair_id: str | None
+
+
+@integration_event("item.cleaning_started")
+class ItemCleaningStarted(OfItem):
+    """An item came back and rests until it is clean; ``until`` is null when staff has to clean it first."""
+
+    rental_id: str
+    until: datetime | None
+
+
+@integration_event("item.damaged")
+class ItemDamaged(OfItem):
+    """An item can't be lent until it is repaired."""
+
+    category: str
+    rental_id: str | None
+    cause: Cause
+
+
+@integration_event("item.lost")
+class ItemLost(OfItem):
+    """An item can't be found."""
+
+    rental_id: str | None
+
+
+@integration_event("item.retired")
+class ItemRetired(OfItem):
+    """An item left the books."""
+
+
+@integration_event("repair.opened")
+class RepairOpened(OfItem):
+    """A repair was opened for a damaged item."""
+
+    repair_id: str
+    rental_id: str | None
+    cause: Cause
+
+
+@integration_event("repair.sent")
+class RepairSent(OfItem):
+    """An item went to its maker."""
+
+    repair_id: str
+    maker: str
+
+
+@integration_event("repair.returned")
+class RepairReturned(OfItem):
+    """An item is back from its maker; the district bore the cost."""
+
+    repair_id: str
+    rental_id: str | None
+    mended: bool
+    cost_krw: Won

@@ -1,0 +1,68 @@
+"""The enumerations of inventory, and the values that several of its contracts share."""
+
+from typing import Annotated, Literal
+
+from msgspec import Meta
+
+from services.contracts.base import Barcode, Centre, Won, id_of, value
+
+Group = Literal["daily", "camping", "tool"]
+Condition = Literal["good", "dirty", "damaged", "lost"]
+Cause = Literal["wear", "ignorance", "inexperience", "accident", "wilful", "transferred", "lost"]
+ItemState = Literal["preparing", "ready", "held", "out", "cleaning", "damaged", "repair", "lost", "retired"]
+ReadyReason = Literal["new", "cleaned", "repaired", "found"]
+RepairState = Literal["open", "sent", "mended", "scrapped"]
+
+Name = Annotated[str, Meta(min_length=1, max_length=100)]
+Manual = Annotated[str, Meta(min_length=1, max_length=4000)]
+Nights = Annotated[int, Meta(ge=1, le=365)]
+NightlyFee = Annotated[int, Meta(ge=0, description="ordinary fee of one charged night, whole won")]
+
+
+@value
+class Part:
+    """One line of a category's parts checklist."""
+
+    ko: Name
+    en: Name
+    qty: Annotated[int, Meta(ge=1, le=100)]
+
+
+@value
+class CategoryDescription:
+    """What a category is, as it is published and answered."""
+
+    centre: str
+    code: str
+    group: Group
+    name_ko: str
+    name_en: str
+    purchase_price_krw: Won
+    fee_krw: Won
+    max_nights: int
+    hazard: str
+    briefing_required: bool
+    manual_ko: str
+    manual_en: str
+    parts: tuple[Part, ...]
+
+
+@value
+class OfItem:
+    """What is about one item of a centre."""
+
+    centre: str
+    barcode: str
+
+    @property
+    def item_id(self) -> str:
+        """The item's key in all centres."""
+        return id_of(self.centre, self.barcode)
+
+
+@value
+class ItemNamed(OfItem):
+    """A command about one item of a centre."""
+
+    centre: Centre
+    barcode: Barcode

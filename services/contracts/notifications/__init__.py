@@ -1,0 +1,1 @@
+"""Notifications: contacts, notices, announcements. What crosses its border."""

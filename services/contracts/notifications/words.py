@@ -1,0 +1,8 @@
+"""The enumerations of notifications."""
+
+from typing import Literal
+
+NoticeTopic = Literal["receipt", "payment_failed", "due_tomorrow", "due_today", "overdue", "returned", "repair_closed"]
+NoticeState = Literal["queued", "sent", "failed", "dropped"]
+AnnouncementReason = Literal["new", "repaired"]
+Language = Literal["ko", "en"]

@@ -1,0 +1,1 @@
+"""Rentals: residents' membership, rentals, house rules. What crosses its border."""

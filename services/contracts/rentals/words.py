@@ -1,0 +1,73 @@
+"""The enumerations of rentals, and the values that several of its contracts share."""
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+from msgspec import Meta
+
+from services.contracts.base import Barcode, Won, value
+from services.contracts.inventory.words import Cause, Condition
+
+RentalState = Literal["awaiting_payment", "out", "returned", "cancelled"]
+HolderState = Literal["held", "out", "checking"]
+MembershipState = Literal["unverified", "verified", "suspended"]
+VerificationMethod = Literal["id_card", "mobile_id", "resident_register"]
+SuspensionReason = Literal["late", "conduct", "unsettled"]
+CancellationReason = Literal["payment_declined", "payment_unanswered"]
+
+
+@value
+class PaymentChoice:
+    """How the fee is paid."""
+
+    method: Annotated[str, Meta(min_length=1, max_length=40, examples=["card_terminal"])]
+
+
+@value
+class ReturnedItem:
+    """What the desk found on one item: its condition, the cause of a damage, the parts that are missing."""
+
+    barcode: Barcode
+    condition: Condition
+    cause: Cause | None = None
+    missing: Annotated[tuple[Annotated[str, Meta(min_length=1, max_length=100)], ...], Meta(max_length=50)] = ()
+
+
+@value
+class RentedItem:
+    """One item of a rental with its nightly fee at the time."""
+
+    barcode: str
+    category: str
+    fee_krw: Won
+
+
+@value
+class RentalLine:
+    """One item of a rental as it stands; ``back`` once it was returned."""
+
+    barcode: str
+    category: str
+    fee_krw: Won
+    back: bool = False
+
+
+@value
+class CheckedItem:
+    """One item that came back; ``ready_from`` is when its cleaning buffer ends, null when it needs none."""
+
+    barcode: str
+    category: str
+    condition: Condition
+    cause: Cause | None
+    missing: tuple[str, ...]
+    ready_from: datetime | None
+
+
+@value
+class Holding:
+    """One item that a resident has, or that is held for them at the desk."""
+
+    barcode: str
+    category: str
+    rental_id: str

@@ -1,0 +1,32 @@
+"""Reads of categories, each with the number of its items and how many of them are free."""
+
+from dataclasses import fields
+
+from services.chassis.readmodels.paging import equals, optional, paged
+from services.chassis.service import SqlQuery
+from services.contracts.inventory import queries, views
+
+_COLUMNS = ", ".join(f'c."{field.name}"' for field in fields(views.CategoryDescription))
+
+# The counts are grouped by centre, so that a read of one centre counts the items of that centre alone.
+_CATEGORY = f"""
+    SELECT {_COLUMNS}, coalesce(n.total, 0) AS total, coalesce(n.free, 0) AS free
+    FROM category c LEFT JOIN (
+        SELECT i.centre, i.category, count(*) AS total,
+               count(*) FILTER (WHERE i.state = 'ready' AND o.item_id IS NULL) AS free
+        FROM item i LEFT JOIN rented_out o USING (item_id) WHERE i.state <> 'retired' GROUP BY i.centre, i.category
+    ) n ON n.centre = c.centre AND n.category = c.code
+"""
+
+CATEGORIES = paged(
+    f"({_CATEGORY})",
+    "code",
+    equals("centre"),
+    optional("group"),
+    "(%(q)s::text IS NULL OR name_ko ILIKE '%%' || %(q)s || '%%' OR name_en ILIKE '%%' || %(q)s || '%%')",
+    "(%(available)s::boolean IS NULL OR (free > 0) = %(available)s)",
+)
+
+CATEGORY = f"SELECT to_json(c) FROM ({_CATEGORY}) c WHERE centre = %(centre)s AND code = %(code)s"
+
+QUERIES = (SqlQuery(queries.Categories, CATEGORIES), SqlQuery(queries.Category, CATEGORY))

@@ -1,1 +1,0 @@
-"""Contacts, notices, announcements, in plain Python: no clock, no storage, no broker, no mail server."""
