@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from typing import Any
 
@@ -16,7 +15,7 @@ from gateway.settings import Settings, SettingsError
 def main() -> None:
     """Read the environment, build the app, serve it."""
     try:
-        settings = Settings.read(os.environ)
+        settings = Settings.read()
     except SettingsError as wrong:
         sys.exit(str(wrong))
     logs.configure(settings.log_level)
@@ -28,7 +27,7 @@ SERVER: dict[str, Any] = {
     "http": "httptools",
     "ws": "none",
     "lifespan": "on",
-    "access_log": False,  # the door writes one line per request, without the query string
+    "access_log": False,  # the endpoint writes one line per request, without the query string
     "server_header": False,
     "log_config": None,
     "proxy_headers": False,

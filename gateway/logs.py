@@ -14,10 +14,6 @@ def _to_bytes(record: dict[str, Any], **_: Any) -> bytes:
     return msgspec.json.encode(record, enc_hook=repr)
 
 
-def _to_text(record: dict[str, Any], **_: Any) -> str:
-    return _to_bytes(record).decode()
-
-
 def configure(level: str) -> None:
     """Send our log and the web server's through the same format, from ``level`` (``info``) upwards."""
     threshold = logging.getLevelNamesMapping()[level.upper()]
@@ -33,9 +29,6 @@ def configure(level: str) -> None:
         cache_logger_on_first_use=True,
     )
     handler = logging.StreamHandler(sys.stdout)
-    handler.setFormatter(
-        structlog.stdlib.ProcessorFormatter(
-            processor=structlog.processors.JSONRenderer(serializer=_to_text), foreign_pre_chain=shared
-        )
-    )
+    as_json = structlog.processors.JSONRenderer(ensure_ascii=False)
+    handler.setFormatter(structlog.stdlib.ProcessorFormatter(processor=as_json, foreign_pre_chain=shared))
     logging.basicConfig(level=max(threshold, logging.WARNING), handlers=[handler], force=True)

@@ -21,53 +21,32 @@ class Metrics:
 
     def __init__(self) -> None:
         self.registry = registry = CollectorRegistry()
-        self.requests = Counter(
-            "nanum_gateway_requests", "Requests answered", ("method", "route", "status"), registry=registry
-        )
-        self.seconds = Histogram(
-            "nanum_gateway_request_seconds",
-            "From a request's head to its answer",
-            ("method", "route"),
-            buckets=SECONDS,
-            registry=registry,
-        )
-        self.in_flight = Gauge("nanum_gateway_requests_in_flight", "Requests being answered", registry=registry)
-        self.batch = Histogram(
-            "nanum_gateway_batch_commands",
-            "Commands in one request to a service",
-            ("service",),
-            buckets=(1, 2, 4, 8, 16, 32, 64),
-            registry=registry,
-        )
-        self.waiting = Gauge(
-            "nanum_gateway_commands_waiting", "Commands waiting for the next batch", ("service",), registry=registry
-        )
-        self.service_seconds = Histogram(
-            "nanum_gateway_service_seconds",
-            "One request to a service",
-            ("service", "kind"),
-            buckets=SECONDS,
-            registry=registry,
-        )
-        self.service_failures = Counter(
-            "nanum_gateway_service_failures",
-            "Requests to a service without an answer",
-            ("service", "kind"),
-            registry=registry,
-        )
-        self._of_route: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
+        requests = ("nanum_gateway_requests", "Requests answered")
+        self._requests = Counter(*requests, ("method", "route", "status"), registry=registry)
+        took = ("nanum_gateway_request_seconds", "From a request's head to its answer")
+        self._seconds = Histogram(*took, ("method", "route"), buckets=SECONDS, registry=registry)
+        #: The counter and the histogram of each ``(method, route, status)`` that was labelled.
+        self.answered: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
+        self.in_flight = 0
+        gauge = Gauge("nanum_gateway_requests_in_flight", "Requests being answered", registry=registry)
+        gauge.set_function(lambda: self.in_flight)
+        batch = ("nanum_gateway_batch_commands", "Commands in one request to a service")
+        self.batch = Histogram(*batch, ("service",), buckets=(1, 2, 4, 8, 16, 32, 64), registry=registry)
+        waiting = ("nanum_gateway_commands_waiting", "Commands waiting for the next batch")
+        self.waiting = Gauge(*waiting, ("service",), registry=registry)
+        call = ("nanum_gateway_service_seconds", "One request to a service")
+        self.service_seconds = Histogram(*call, ("service", "call"), buckets=SECONDS, registry=registry)
+        failures = ("nanum_gateway_service_failures", "Requests to a service without an answer")
+        self.service_failures = Counter(*failures, ("service", "call"), registry=registry)
         ProcessCollector(registry=registry)
         PlatformCollector(registry=registry)
-
-    def answered(self, method: str, route: str, status: int, seconds: float) -> None:
-        """Count a request; its labels are looked up once, not per request."""
-        known = self._of_route.get((method, route, status))
-        if known is None:
-            counter, histogram = self.requests.labels(method, route, status), self.seconds.labels(method, route)
-            known = self._of_route[method, route, status] = (counter, histogram)
-        known[0].inc()
-        known[1].observe(seconds)
 
     def exposition(self) -> bytes:
         """All metrics in the Prometheus text format."""
         return generate_latest(self.registry)
+
+    def labelled(self, method: str, route: str, status: int) -> tuple[Counter, Histogram]:
+        """Look labels up, which is done once and not for each request."""
+        found = self._requests.labels(method, route, status), self._seconds.labels(method, route)
+        self.answered[method, route, status] = found
+        return found

@@ -4,12 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from typing import cast
 from urllib.parse import urlsplit
 
-SERVICES = ("inventory", "rentals", "billing", "notifications")
-LOG_LEVELS = ("debug", "info", "warning", "error")
+from environs import EnvValidationError, FileAwareEnv, ValidationError, validate
+
+from services.contracts import SERVICES
+
 SHORTEST_SECRET = 32  # bytes: HMAC-SHA-256 is only as strong as its key
+VARIABLES = {
+    "NANUM_LISTEN": "address and port to listen on, as 127.0.0.1:8080",
+    "NANUM_SOURCES": "the base URL of each service, as rentals=http://127.0.0.1:8001",
+    "NANUM_INTERNAL_SECRET": "NANUM_INTERNAL_SECRET_FILE is the path of a file that holds the secret of the services",
+    "NANUM_TOKEN_SECRET": "NANUM_TOKEN_SECRET_FILE is the path of a file that holds the secret of the tokens",
+    "NANUM_PSEUDONYM_SECRET": "NANUM_PSEUDONYM_SECRET_FILE is the path of a file that holds the pseudonyms' secret",
+    "NANUM_CENTRE": "the id of the centre whose catalogue is public here, as gwangju-namgu",
+    "NANUM_LOG_LEVEL": "how much is logged",
+}
 
 
 class SettingsError(Exception):
@@ -30,56 +41,42 @@ class Settings:
     log_level: str = "info"
 
     @classmethod
-    def read(cls, env: Mapping[str, str]) -> Settings:
-        """Take the settings from ``env``. Raises SettingsError that names everything wrong at once."""
-        wrong: list[str] = []
-        host, port = _listen(env.get("NANUM_LISTEN", ""), wrong)
-        settings = cls(
-            host=host,
-            port=port,
-            sources=_sources(env.get("NANUM_SOURCES", ""), wrong),
-            internal_secret=_secret("NANUM_INTERNAL_SECRET_FILE", env, wrong),
-            token_secret=_secret("NANUM_TOKEN_SECRET_FILE", env, wrong),
-            pseudonym_secret=_secret("NANUM_PSEUDONYM_SECRET_FILE", env, wrong),
-            centre=env.get("NANUM_CENTRE", ""),
-            log_level=env.get("NANUM_LOG_LEVEL", "info"),
+    def read(cls) -> Settings:
+        """Take the settings from the environment. Raises SettingsError that names everything wrong at once."""
+        env = FileAwareEnv(eager=False, strip_whitespace=True)
+        try:
+            listen = env.str("NANUM_LISTEN", validate=validate.Regexp(r"[^:]+:\d{1,5}\Z"))
+            sources = env.str("NANUM_SOURCES", validate=_all_services)
+            internal_secret = env.str("NANUM_INTERNAL_SECRET", validate=_long_enough)
+            token_secret = env.str("NANUM_TOKEN_SECRET", validate=_long_enough)
+            pseudonym_secret = env.str("NANUM_PSEUDONYM_SECRET", validate=_long_enough)
+            centre = env.str("NANUM_CENTRE", validate=validate.Length(1))
+            levels = ("debug", "info", "warning", "error")
+            log_level = env.str("NANUM_LOG_LEVEL", "info", validate=validate.OneOf(levels))
+            env.seal()
+        except EnvValidationError as wrong:
+            messages = cast(Mapping[str, list[str]], wrong.error_messages)
+            lines = [f"{name}: {VARIABLES[name]} ({'; '.join(reasons)})" for name, reasons in messages.items()]
+            raise SettingsError("The gateway can't start. Set in its environment:\n  " + "\n  ".join(lines)) from None
+        except ValueError as wrong:  # a file of a secret that can't be read
+            raise SettingsError(f"The gateway can't start. {wrong}") from None
+        host, _, port = listen.rpartition(":")
+        return cls(
+            host, int(port), _sources(sources), internal_secret, token_secret, pseudonym_secret, centre, log_level
         )
-        if not settings.centre:
-            wrong.append("NANUM_CENTRE: the id of the centre whose catalogue is public here, as gwangju-namgu")
-        if settings.log_level not in LOG_LEVELS:
-            wrong.append(f"NANUM_LOG_LEVEL: one of {', '.join(LOG_LEVELS)}")
-        if wrong:
-            raise SettingsError("The gateway can't start. Set in its environment:\n  " + "\n  ".join(wrong))
-        return settings
 
 
-def _listen(text: str, wrong: list[str]) -> tuple[str, int]:
-    host, _, port = text.rpartition(":")
-    if host and port.isdecimal() and int(port) <= 65535:
-        return host, int(port)
-    wrong.append("NANUM_LISTEN: address and port to listen on, as 127.0.0.1:8080")
-    return "", 0
+def _sources(text: str) -> dict[str, str]:
+    return {name: url.rstrip("/") for name, _, url in (pair.partition("=") for pair in text.split())}
 
 
-def _sources(text: str, wrong: list[str]) -> dict[str, str]:
-    sources = dict(pair.split("=", 1) for pair in text.split() if "=" in pair)
-    for name in SERVICES:
-        url = urlsplit(sources.get(name, ""))
-        if url.scheme != "http" or not url.netloc:
-            wrong.append(f"NANUM_SOURCES: the base URL of {name}, as {name}=http://127.0.0.1:8001")
-    return {name: sources.get(name, "").rstrip("/") for name in SERVICES}
+def _all_services(text: str) -> None:
+    sources = _sources(text)
+    urls = {name: urlsplit(sources.get(name, "")) for name in SERVICES}
+    if wrong := [name for name, url in urls.items() if url.scheme != "http" or not url.netloc]:
+        raise ValidationError([f"the base URL of {name} is missing" for name in wrong])
 
 
-def _secret(variable: str, env: Mapping[str, str], wrong: list[str]) -> str:
-    path = env.get(variable, "")
-    if not path:
-        wrong.append(f"{variable}: the path of a file that holds the secret")
-        return ""
-    try:
-        secret = Path(path).read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError) as failure:
-        wrong.append(f"{variable}: {path} can't be read ({failure.__class__.__name__})")
-        return ""
+def _long_enough(secret: str) -> None:
     if len(secret.encode()) < SHORTEST_SECRET:
-        wrong.append(f"{variable}: {path} holds less than {SHORTEST_SECRET} bytes; generate a longer secret")
-    return secret
+        raise ValidationError(f"it holds less than {SHORTEST_SECRET} bytes; generate a longer secret")
