@@ -1,4 +1,4 @@
-"""Plays the main job of a sharing centre over HTTP, and tells it with the events that each step caused."""
+"""Plays the main job of a sharing centre over HTTP, and shows the events that each step caused."""
 
 from __future__ import annotations
 
@@ -9,82 +9,77 @@ from typing import Any
 import requests
 from rich.console import Console
 
-SERVICES = ("inventory", "rentals", "billing", "notifications")
+from services.contracts import SERVICES
+
 PATIENCE = 60.0  # seconds until the events of a step have to be there
 out = Console(highlight=False, soft_wrap=True)
 
 
-class Told(Exception):
-    """The story can't go on; the message says why."""
+class DemoFailed(Exception):
+    """The demonstration can't go on; the message says why."""
 
 
 class Centre:
-    """The centre as its desk and its manager use it: HTTP alone."""
+    """The centre as its desk and an analyst use it: HTTP alone."""
 
     def __init__(self, url: str, tokens: dict[str, str]) -> None:
         self._url, self._tokens = url, tokens
         self._session = requests.Session()
         self._session.trust_env = False
-        self._after = {service: self._head(service) for service in SERVICES}
+        self._after = {service: self._feed(service, 0, limit=1)["head"] for service in SERVICES}
 
-    def call(self, method: str, path: str, body: Any = None, *, role: str = "desk", **headers: str) -> Any:
-        """One request. Raises :class:`Told` with the problem's own words when it is refused."""
-        headers = {"Authorization": f"Bearer {self._tokens[role]}", **headers}
-        if method == "POST":
-            headers["Idempotency-Key"] = str(uuid.uuid4())
-        answer = self._session.request(method, self._url + path, json=body, headers=headers, timeout=40)
-        if not answer.ok:
-            raise Told(f"{method} {path}: {answer.status_code} {answer.text}")
-        return answer.json() if answer.content else None
-
-    def get(self, path: str, **parameters: Any) -> Any:
-        """A read by the desk."""
-        query = "&".join(f"{name}={value}" for name, value in parameters.items())
-        return self.call("GET", f"{path}?{query}" if query else path)
+    def get(self, path: str, role: str = "desk", **parameters: Any) -> Any:
+        """A read. Raises :class:`DemoFailed` with the problem document when it is refused."""
+        return self._call("GET", path, role, params=parameters)
 
     def post(self, path: str, body: Any = None, **headers: str) -> Any:
-        """A request of the desk that changes something."""
-        return self.call("POST", path, body if body is not None else {}, **headers)
+        """A request of the desk that changes something. Raises :class:`DemoFailed` when it is refused."""
+        headers["Idempotency-Key"] = str(uuid.uuid4())
+        return self._call("POST", path, "desk", headers, json=body or {})
 
-    def events(self, *awaited: str) -> list[dict[str, Any]]:
-        """What was published since the last look, once everything ``awaited`` is among it."""
+    def tell(self, title: str, summary: str, *awaited: str) -> list[dict[str, Any]]:
+        """Show a step and what was published since the last one, once everything ``awaited`` is among it."""
         seen: list[dict[str, Any]] = []
         until = time.monotonic() + PATIENCE
-        while not set(awaited) <= {event["type"] for event in seen}:
+        while missing := set(awaited) - {event["type"] for event in seen}:
             if time.monotonic() > until:
-                raise Told(f"waited in vain for {sorted(set(awaited) - {e['type'] for e in seen})}")
+                raise DemoFailed(f"these events did not come within {PATIENCE:.0f} s: {', '.join(sorted(missing))}")
             for service in SERVICES:
-                page = self.call("GET", f"/v1/events/{service}?after={self._after[service]}&limit=500", role="analyst")
-                for event in page["data"]:
-                    self._after[service] = event["pos"]
+                for event in self._feed(service, self._after[service])["data"]:
+                    self._after[service] = event["position"]
                     seen.append({**event, "service": service})
             time.sleep(0.05)
-        return sorted(seen, key=lambda event: event["at"])
+        out.print(f"\n[bold]{title}.[/] {summary}")
+        for event in sorted(seen, key=lambda event: event["at"]):
+            out.print(f"  [dim]{event['service']:>13} {event['position']:>5}[/]  [cyan]{event['type']}[/]")
+        return seen
 
-    def _head(self, service: str) -> int:
-        head: int = self.call("GET", f"/v1/events/{service}?after=0&limit=1", role="analyst")["head"]
-        return head
+    def _feed(self, service: str, after: int, limit: int = 500) -> Any:
+        return self.get(f"/v1/events/{service}", "analyst", after=after, limit=limit)
+
+    def _call(self, method: str, path: str, role: str, headers: dict[str, str] | None = None, **more: Any) -> Any:
+        headers = {"Authorization": f"Bearer {self._tokens[role]}", **(headers or {})}
+        answer = self._session.request(method, self._url + path, headers=headers, timeout=40, **more)
+        if not answer.ok:
+            raise DemoFailed(f"{method} {path}: {answer.status_code} {answer.text}")
+        return answer.json() if answer.content else None
 
 
 def main(url: str, tokens: dict[str, str]) -> int:
-    """Tell the story; 0 when it came to its good end."""
+    """Play all steps, from a new resident to a mended item on the notice board; 0 when they succeeded."""
     try:
-        tell(Centre(url, tokens))
-    except (Told, requests.RequestException) as why:
-        out.print(f"[red]The story ends here:[/] {why}")
+        centre = Centre(url, tokens)
+        resident_id = joins(centre)
+        chair, lantern = chooses(centre, "C10"), chooses(centre, "C26")
+        rental = borrows(centre, resident_id, [chair, lantern])
+        repair_id = brings_back(centre, rental, chair, lantern)
+        is_mended(centre, lantern, repair_id)
+        centre.post(f"/v1/items/{chair}/ready")
+        centre.tell("Cleaned", f"{chair} is clean and can be lent again.", "item.made_ready")
+    except (DemoFailed, requests.RequestException) as why:
+        out.print(f"[red]The demonstration ends here:[/] {why}")
         return 1
     return 0
-
-
-def tell(centre: Centre) -> None:
-    """From a new resident at the desk to a mended item with its manual on the notice board."""
-    resident_id = joins(centre)
-    chair, lantern = chooses(centre)
-    rental = borrows(centre, resident_id, [chair, lantern])
-    repair_id = brings_back(centre, rental, chair, lantern)
-    is_mended(centre, lantern, repair_id)
-    centre.post(f"/v1/items/{chair}/ready")
-    step("Cleaned", f"{chair} is wiped and back on the shelf.", centre.events("item.ready"))
 
 
 def joins(centre: Centre) -> str:
@@ -93,60 +88,45 @@ def joins(centre: Centre) -> str:
     person = {"name": "김나눔", "phone": "010-1234-5678", "email": email}
     resident_id: str = centre.post("/v1/residents", person)["resident_id"]
     centre.post(f"/v1/residents/{resident_id}/verification", {"method": "id_card"})
-    events = centre.events("contact.registered", "resident.joined", "resident.verified")
-    step(
-        "A resident joins",
-        "김나눔 registers and shows an identity card. The events carry an id, never the name.",
-        events,
-    )
+    summary = "김나눔 registers and shows an identity card. The events carry an id, never the name."
+    centre.tell("A resident joins", summary, "contact.registered", "resident.joined", "resident.verified")
     return resident_id
 
 
-def chooses(centre: Centre) -> tuple[str, str]:
-    """The resident looks for a chair and a lantern."""
-    found = []
-    for code in ("C10", "C26"):
-        category = centre.get(f"/v1/categories/{code}")
-        ready = centre.get("/v1/items", category=code, state="ready")["data"]
-        if not ready:
-            raise Told(f"every {category['name_en']} is out at the moment; take one back first")
-        out.print(f"  {category['name_ko']} ({category['name_en']}): {category['free']} of {category['total']} free")
-        found.append(ready[0]["barcode"])
-    return found[0], found[1]
+def chooses(centre: Centre, code: str) -> str:
+    """The resident looks for an item of a category."""
+    category = centre.get(f"/v1/categories/{code}")
+    ready = centre.get("/v1/items", category=code, state="ready")["data"]
+    if not ready:
+        raise DemoFailed(f"every {category['name_en']} is out at the moment; take one back first")
+    out.print(f"  {category['name_ko']} ({category['name_en']}): {category['free']} of {category['total']} free")
+    barcode: str = ready[0]["barcode"]
+    return barcode
 
 
-def borrows(centre: Centre, resident_id: str, barcodes: list[str]) -> dict[str, Any]:
+def borrows(centre: Centre, resident_id: str, barcodes: list[str]) -> Any:
     """The desk scans both, the resident pays by card."""
     quote = centre.get("/v1/quotes", barcodes=",".join(barcodes), nights=2, resident_id=resident_id)
-    order = {
-        "resident_id": resident_id,
-        "barcodes": barcodes,
-        "nights": 2,
-        "payment": {"method": "card_terminal"},
-        "manual_acknowledged": True,
-    }
-    rental: dict[str, Any] = centre.post("/v1/rentals", order, Prefer="wait=20")
+    lent = {"resident_id": resident_id, "barcodes": barcodes, "nights": 2}
+    order = {**lent, "payment": {"method": "card_terminal"}, "manual_acknowledged": True}
+    rental = centre.post("/v1/rentals", order, Prefer="wait=20")
     if rental["state"] != "out":
-        raise Told(f"the rental is {rental['state']} ({rental['cancelled_because']})")
-    events = centre.events("rental.requested", "payment.captured", "rental.started", "notice.sent")
-    told = f"{' and '.join(barcodes)} for {quote['fee_krw']:,} won, due {rental['due_on']}. The receipt is in the mail."
-    step("Lent", told, events)
+        raise DemoFailed(f"the rental is {rental['state']} ({rental['cancelled_because']})")
+    summary = f"{' and '.join(barcodes)} for {quote['fee_krw']:,} won, due {rental['due_on']}."
+    awaited = ("rental.requested", "payment.captured", "rental.started", "notice.sent")
+    centre.tell("Lent", f"{summary} The receipt is in the mail.", *awaited)
     return rental
 
 
 def brings_back(centre: Centre, rental: dict[str, Any], chair: str, lantern: str) -> str:
-    """One unit is fine, the other was broken by inexperience."""
-    found = [
-        {"barcode": chair, "condition": "good"},
-        {"barcode": lantern, "condition": "damaged", "cause": "inexperience"},
-    ]
-    centre.post(f"/v1/rentals/{rental['rental_id']}/return", {"items": found})
-    events = centre.events("rental.returned", "charge.waived", "repair.opened", "item.cleaning")
-    step(
-        "Brought back", f"{lantern} was broken by inexperience: the resident pays nothing, a repair is opened.", events
-    )
-    opened = next(event for event in events if event["type"] == "repair.opened")
-    repair_id: str = opened["data"]["repair_id"]
+    """One item is fine, the other was broken by inexperience."""
+    damaged = {"barcode": lantern, "condition": "damaged", "cause": "inexperience"}
+    found = {"items": [{"barcode": chair, "condition": "good"}, damaged]}
+    centre.post(f"/v1/rentals/{rental['rental_id']}/return", found)
+    summary = f"{lantern} was broken by inexperience: the resident pays nothing, a repair is opened."
+    awaited = ("rental.returned", "charge.waived", "repair.opened", "item.cleaning_started")
+    events = centre.tell("Brought back", summary, *awaited)
+    repair_id: str = next(event["data"]["repair_id"] for event in events if event["type"] == "repair.opened")
     return repair_id
 
 
@@ -154,19 +134,8 @@ def is_mended(centre: Centre, barcode: str, repair_id: str) -> None:
     """To the maker and back, at the district's cost; ready, and announced with its manual."""
     centre.post(f"/v1/repairs/{repair_id}/sent", {"maker": "Prism A/S"})
     centre.post(f"/v1/repairs/{repair_id}/returned", {"mended": True, "cost_krw": 12000})
-    step(
-        "Mended",
-        "The maker repaired it; the district bears 12,000 won.",
-        centre.events("repair.sent", "repair.returned"),
-    )
+    centre.tell("Mended", "The maker repaired it; the district bears 12,000 won.", "repair.sent", "repair.returned")
     centre.post(f"/v1/items/{barcode}/ready")
-    events = centre.events("item.ready", "announcement.published")
+    centre.tell("Announced", "It is back, and its manual is shown.", "item.made_ready", "announcement.published")
     newest = centre.get("/v1/announcements", limit=1)["data"][0]
-    step("Announced", f"{newest['name_ko']}: {newest['manual_ko']}", events)
-
-
-def step(title: str, told: str, events: list[dict[str, Any]]) -> None:
-    """One step of the story."""
-    out.print(f"\n[bold]{title}.[/] {told}")
-    for event in events:
-        out.print(f"  [dim]{event['service']:>13} {event['pos']:>5}[/]  [cyan]{event['type']}[/]")
+    out.print(f"  {newest['name_ko']}: {newest['manual_ko']}")

@@ -1,1 +1,1 @@
-"""Rebuilding the views of rentals from their facts: `python -m bench.rebuild`."""
+"""Rebuilding the views of rentals from their events: `python -m bench.rebuild`."""

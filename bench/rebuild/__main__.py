@@ -1,10 +1,10 @@
-"""Folds the views of rentals anew from many facts, beside the live ones, and swaps them in.
+"""Folds the views of rentals again from many events, beside the live ones, and swaps them in.
 
-    python -m bench.rebuild [--facts 100000] [--rounds 3]
+    python -m bench.rebuild [--events 100000] [--rounds 3]
 
-The facts come from real commands: lend, pay, bring back, release. Each round prints facts/s of the whole rebuild, how
-long writers waited for the swap, and the ratio of its time to that of reading and decoding the facts alone. At the end
-the result is compared with the live views (a verification of its own).
+The events come from real commands: request, start, return, release. Each round prints events/s of the whole rebuild,
+how long writers waited for the swap, and the ratio of its time to that of reading and decoding the events alone. At the
+end the views are verified.
 """
 
 from __future__ import annotations
@@ -16,44 +16,44 @@ from pathlib import Path
 
 from rich.console import Console
 
-from bench.rebuild.checkouts import carry_out, checkouts, shelve
+from bench.rebuild.checkouts import carry_out, checkouts, place_items
 from deploy.local import Installation
-from services.chassis import database
-from services.chassis.feed import Page, read_fact
-from services.chassis.migrate import migrate
-from services.chassis.rebuild import rebuild
-from services.chassis.store import PostgresStore
-from services.chassis.verify import verify
+from services.chassis.eventstore.migrate import migrate
+from services.chassis.eventstore.store import PostgresStore
+from services.chassis.foundation import database
+from services.chassis.messaging.feed import Page, stored_event
+from services.chassis.readmodels.rebuild import rebuild
+from services.chassis.readmodels.verify import verify
 from services.rentals.service import SERVICE
 
-OWN = ("house_rules", "resident", "rental", "hold", "open_unit")
-FACTS_OF_A_RENTAL = 5
+OWN = ("house_rules", "resident", "rental", "item_allocation", "open_rental_item")
+EVENTS_OF_A_RENTAL = 5
 out = Console(highlight=False)
 
 
 def main() -> None:
-    """Make the facts, rebuild, verify, print."""
+    """Make the events, rebuild, verify, print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--facts", type=int, default=100_000)
+    parser.add_argument("--events", type=int, default=100_000)
     parser.add_argument("--rounds", type=int, default=3)
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="nanum-bench-") as home:
-        installation = Installation(Path(home), profile="test", environ={})
+        installation = Installation(Path(home), profile="test")
         try:
             installation.up(only={"postgres"})
-            measure(installation, asked.facts, asked.rounds)
+            measure(installation, asked.events, asked.rounds)
         finally:
             installation.remove()
 
 
-def measure(installation: Installation, facts: int, rounds: int) -> None:
+def measure(installation: Installation, events: int, rounds: int) -> None:
     """Rebuilds of the own views of rentals."""
     owner, app = installation.dsn("rentals", "owner"), installation.dsn("rentals", "app")
     migrate("rentals", owner)
-    rentals = facts // FACTS_OF_A_RENTAL
-    out.print(f"making {facts:,} facts by {rentals:,} rentals ...")
+    rentals = events // EVENTS_OF_A_RENTAL
+    out.print(f"making {events:,} events by {rentals:,} rentals ...")
     began = time.monotonic()
-    shelve(owner, rentals)
+    place_items(owner, rentals)
     carry_out(PostgresStore(SERVICE, app), checkouts(rentals))
     out.print(f"made in {time.monotonic() - began:.0f} s")
     no_feeds = dict.fromkeys(SERVICE.sources, lambda after: Page("", 0, []))
@@ -63,15 +63,15 @@ def measure(installation: Installation, facts: int, rounds: int) -> None:
         out.print(f"{rebuilt}; {rebuilt.seconds / bare:.1f} times as long as reading and decoding alone")
     verdict = verify(SERVICE, app, no_feeds)
     differences = [d for d in verdict.differences if d.view in OWN]
-    out.print(f"{verdict.facts:,} facts, {verdict.rows:,} rows, {len(differences)} differences")
+    out.print(f"{verdict.events:,} events, {verdict.rows:,} rows, {len(differences)} differences")
 
 
 def _read_alone(url: str) -> float:
-    """The seconds that it takes to read and decode every fact, and to do nothing with it."""
+    """The seconds that it takes to read and decode every event, and to do nothing with it."""
     began = time.monotonic()
     with database.connect(url, patience=None) as conn:
-        for type, schema, data in conn.execute("SELECT type, schema, data FROM event ORDER BY pos"):
-            read_fact(SERVICE, type, schema, data)
+        for type, schema, data in conn.execute("SELECT type, schema, data FROM event ORDER BY position"):
+            stored_event(SERVICE, type, schema, data)
     return time.monotonic() - began
 
 

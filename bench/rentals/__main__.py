@@ -29,7 +29,7 @@ from deploy.local import Installation
 from deploy.local.postgres import find_programs
 
 CONNECTIONS = (1, 16, 64)
-UNITS = 60_000
+ITEMS = 60_000
 out = Console(highlight=False)
 
 
@@ -38,12 +38,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=4.0)
-    parser.add_argument("--units", type=int, default=UNITS)
+    parser.add_argument("--units", type=int, default=ITEMS, help="how many items are stocked")
     parser.add_argument("--whole", action="store_true", help="with billing, inventory and notifications running")
     parser.add_argument("--json", type=Path, help="also write the figures here")
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="nanum-bench-") as home:
-        installation = Installation(Path(home), profile="test", environ={})
+        installation = Installation(Path(home), profile="test")
         try:
             figures = measure(installation, asked)
         finally:
@@ -54,23 +54,24 @@ def main() -> None:
 
 
 def measure(installation: Installation, asked: argparse.Namespace) -> list[dict[str, Any]]:
-    """All rounds, or as many as there are units for; one figure for each case and round."""
+    """All rounds, or as many as there are items for; one figure for each case and round."""
     installation.up(progress=out.print)
-    out.print(f"stocking {asked.units:,} units ...")
+    out.print(f"stocking {asked.units:,} items ...")
     stock(installation, asked.units)
     if not asked.whole:
         for name in ("billing", "inventory", "notifications", "mailbox", "terminal"):
             installation.stop(name)
     benches = _benches(installation)
-    cases = [("http", c) for c in CONNECTIONS] + [(kind, c) for kind in benches for c in CONNECTIONS]
-    figures, unit, chance = [], 0, random.Random(7)
+    cases = [("http", c) for c in CONNECTIONS] + [(target, c) for target in benches for c in CONNECTIONS]
+    figures: list[dict[str, Any]] = []
+    item, chance = 0, random.Random(7)
     token = installation.token("desk")
     for number in range(asked.rounds):
         chance.shuffle(cases)
-        for kind, connections in cases:
-            if kind == "http":
-                load = Load("127.0.0.1", installation.ports["gateway"], token, unit, asked.seconds)
-                run, unit = load.play(connections), load.next_unit
+        for target, connections in cases:
+            if target == "http":
+                load = Load("127.0.0.1", installation.ports["gateway"], token, item, asked.seconds)
+                run, item = load.play(connections), load.next_item
                 figure = {"rate": run.rate, "p50_ms": run.percentile(0.5), "p99_ms": run.percentile(0.99)}
                 if run.others:
                     out.print(
@@ -78,10 +79,10 @@ def measure(installation: Installation, asked: argparse.Namespace) -> list[dict[
                     )
                     return [figure for figure in figures if figure["round"] < number]
             else:
-                ran = benches[kind].run(connections, asked.seconds, asked.units)
+                ran = benches[target].run(connections, asked.seconds, asked.units)
                 figure = {"rate": ran.rate, "p50_ms": ran.latency_ms}
-            figures.append({"round": number, "kind": kind, "connections": connections, **figure})
-            out.print(f"round {number + 1}: {kind} {connections}: {figure['rate']:,.0f}/s, {figure['p50_ms']:.2f} ms")
+            figures.append({"round": number, "target": target, "connections": connections, **figure})
+            out.print(f"round {number + 1}: {target} {connections}: {figure['rate']:,.0f}/s, {figure['p50_ms']:.2f} ms")
     return figures
 
 
@@ -89,7 +90,7 @@ def _benches(installation: Installation) -> dict[str, Bench]:
     """pgbench with the lock and without, each on its own copy of the stocked database."""
     installation.stop("rentals")
     benches = {}
-    for kind, locked in (("pgbench, with the lock", True), ("pgbench, no lock", False)):
+    for target, locked in (("pgbench, with the lock", True), ("pgbench, no lock", False)):
         name = f"bench_{'locked' if locked else 'free'}"
         with psycopg.connect(installation.postgres.superuser_dsn(), autocommit=True) as conn:
             conn.execute(f"CREATE DATABASE {name} TEMPLATE nanum_rentals")
@@ -99,7 +100,7 @@ def _benches(installation: Installation) -> dict[str, Bench]:
             conn.execute(UNLOCKED)
         path = installation.home / f"{name}.sql"
         path.write_text(script(catch(url), locked))
-        benches[kind] = Bench(str(find_programs() / "pgbench"), url, path)
+        benches[target] = Bench(str(find_programs() / "pgbench"), url, path)
     installation.start("rentals")
     installation.wait_ready(["rentals", "gateway"])
     return benches
@@ -110,14 +111,14 @@ def report(figures: list[dict[str, Any]], asked: argparse.Namespace) -> None:
     scope = "the whole fleet" if asked.whole else "the desk alone"
     rounds = f"{figures[-1]['round'] + 1} rounds of {asked.seconds:g} s, {platform.machine()}"
     table = Table(title=f"POST /v1/rentals, {scope}: {rounds}")
-    kinds = list(dict.fromkeys(f["kind"] for f in figures if f["kind"] != "http"))
-    for column in ("connections", "rentals/s", "p50 ms", "p99 ms", *(f"/ {kind}" for kind in kinds)):
+    targets = list(dict.fromkeys(f["target"] for f in figures if f["target"] != "http"))
+    for column in ("connections", "rentals/s", "p50 ms", "p99 ms", *(f"/ {target}" for target in targets)):
         table.add_column(column, justify="right")
     for connections in CONNECTIONS:
         mine = [f for f in figures if f["connections"] == connections]
-        http = [f for f in mine if f["kind"] == "http"]
+        http = [f for f in mine if f["target"] == "http"]
         cells = [f"{statistics.median(f[key] for f in http):,.{digits}f}" for key, digits in _COLUMNS]
-        table.add_row(str(connections), *cells, *(_ratio(mine, http, kind) for kind in kinds))
+        table.add_row(str(connections), *cells, *(_ratio(mine, http, target) for target in targets))
     out.print(table)
     if asked.json:
         asked.json.write_text(json.dumps(figures, indent=1))
@@ -126,8 +127,8 @@ def report(figures: list[dict[str, Any]], asked: argparse.Namespace) -> None:
 _COLUMNS = (("rate", 0), ("p50_ms", 1), ("p99_ms", 1))
 
 
-def _ratio(mine: list[dict[str, Any]], http: list[dict[str, Any]], kind: str) -> str:
-    peer = {f["round"]: f["rate"] for f in mine if f["kind"] == kind}
+def _ratio(mine: list[dict[str, Any]], http: list[dict[str, Any]], target: str) -> str:
+    peer = {f["round"]: f["rate"] for f in mine if f["target"] == target}
     ratios = sorted(f["rate"] / peer[f["round"]] for f in http)
     median = statistics.median(peer.values())
     return f"{statistics.median(ratios):.2f} [{ratios[0]:.2f}-{ratios[-1]:.2f}] of {median:,.0f}/s"

@@ -37,7 +37,7 @@ class Run:
 
 
 class Connection(asyncio.Protocol):
-    """One keep-alive connection that lends one unit after the other until told to stop."""
+    """One keep-alive connection that lends one item after the other until the time is up."""
 
     def __init__(self, load: Load) -> None:
         self._load, self._buffer, self._sent_at = load, b"", 0.0
@@ -84,7 +84,7 @@ class Connection(asyncio.Protocol):
 
 
 class Load:
-    """Units numbered from ``first`` on are lent until the time is up, ``rate`` of them a second when that is given."""
+    """Items numbered from ``first`` on are lent until the time is up, ``rate`` of them a second when that is given."""
 
     def __init__(self, host: str, port: int, token: str, first: int, seconds: float, rate: float | None = None) -> None:
         self._address, self._number, self._until = (host, port), first, 0.0
@@ -96,8 +96,8 @@ class Load:
         )
 
     @property
-    def next_unit(self) -> int:
-        """The first unit that was not asked for."""
+    def next_item(self) -> int:
+        """The number of the first item that was not asked for."""
         return self._number
 
     def wait(self) -> float:
@@ -108,7 +108,7 @@ class Load:
         return self._due - time.perf_counter()
 
     def next_request(self) -> bytes | None:
-        """The request for the next unit; None when the time is up."""
+        """The request for the next item; None when the time is up."""
         if time.perf_counter() > self._until:
             return None
         number, self._number = self._number, self._number + 1

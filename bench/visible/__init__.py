@@ -1,1 +1,1 @@
-"""From the commit of a fact to its effect in another service: `python -m bench.visible`."""
+"""From the commit of an event to its effect in another service: `python -m bench.visible`."""

@@ -1,15 +1,19 @@
-"""Directories that cannot always lie where we want them.
+"""Where directories lie: those of the servers' programs, and our own, which cannot always lie where we want them.
 
 A server that runs as another user cannot enter a home that is closed to it, and the path of a unix socket is short.
-Such a directory lies under /var/tmp, and a link stands in its place.
+Such a directory lies under /var/tmp, and a link is in its place.
 """
 
 import os
 import pwd
+import re
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
+
+from deploy.local.problems import InstallationError
 
 SOCKET_PATH_LIMIT = 107  # bytes, of a unix socket address on Linux
 
@@ -29,13 +33,6 @@ def place(link: Path, *, user: str | None = None, longest_socket: str = "") -> P
     return real
 
 
-def remove(link: Path) -> None:
-    """Remove the directory, also the one behind a link."""
-    shutil.rmtree(link.resolve(), ignore_errors=True)
-    if link.is_symlink():
-        link.unlink()
-
-
 def give(path: Path, user: str | None) -> None:
     if user:
         shutil.chown(path, user, pwd.getpwnam(user).pw_gid)
@@ -44,10 +41,21 @@ def give(path: Path, user: str | None) -> None:
 def _fits(path: Path, user: str | None, longest_socket: str) -> bool:
     if longest_socket and len(os.fsencode(path.parent.resolve() / path.name / longest_socket)) > SOCKET_PATH_LIMIT:
         return False
-    return not user or _can_enter(path.parent.resolve(), user)
+    return not user or run_as(user, ["test", "-x", str(path.parent.resolve())], cwd=Path("/")).returncode == 0
 
 
-def _can_enter(directory: Path, user: str) -> bool:
-    who = pwd.getpwnam(user)
-    test = ["test", "-x", str(directory)]
-    return subprocess.run(test, user=who.pw_uid, group=who.pw_gid, extra_groups=[]).returncode == 0
+def run_as(user: str | None, command: list[str], cwd: Path) -> subprocess.CompletedProcess[str]:
+    """Run a command as another user, or as ourselves (None)."""
+    group, groups = (pwd.getpwnam(user).pw_gid, ()) if user else (None, None)
+    return subprocess.run(command, cwd=cwd, user=user, group=group, extra_groups=groups, capture_output=True, text=True)
+
+
+def of_program(program: str, variable: str, usual: Iterable[Path], package: str) -> Path:
+    """The directory of a server's own programs: the one that the variable names, or the newest of the usual ones."""
+    given = os.environ.get(variable)
+    found = [directory for directory in ([Path(given)] if given else usual) if (directory / program).exists()]
+    if found:
+        return max(found, key=lambda directory: [int(digits) for digits in re.findall(r"\d+", str(directory))])
+    if given:
+        raise InstallationError(f"There is no {program} in {variable}={given}: correct it, or unset it.")
+    raise InstallationError(f"There is no {program} here: run `apt-get install {package}` as root.")

@@ -1,17 +1,22 @@
-"""The examination of an installation: each finding is fine, or says what to do."""
+"""The examination of an installation: what runs, and findings that are fine or say what to do."""
 
+from __future__ import annotations
+
+import contextlib
 import shutil
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
+import psutil
 import psycopg
 
-from deploy.local import postgres, rabbitmq
+from deploy.local import postgres, programs, rabbitmq
+from deploy.local.config import PORTS, Config
 from deploy.local.installation import Installation
 from deploy.local.ports import is_free
 from deploy.local.problems import InstallationError, NotReady
-from deploy.local.processes import PORTS, SERVICES
+from services.contracts import SERVICES
 
 ENOUGH_DISK = 1.0  # GiB; the broker refuses messages below 0.25
 
@@ -26,7 +31,7 @@ class Finding:
 
 def examine(installation: Installation) -> Iterator[Finding]:
     """Look at packages, disk, ports, secrets, and at the running servers."""
-    yield from _packages(installation)
+    yield from _packages()
     yield _disk(installation)
     if not installation.exists:
         yield Finding(False, "Nothing is installed here yet: run `./nanum up`.")
@@ -37,37 +42,29 @@ def examine(installation: Installation) -> Iterator[Finding]:
         yield Finding(False, "Nanum is not running: run `./nanum up`.")
         return
     yield from _durability(installation)
-    yield from _broker(installation)
-    yield _schema(installation)
+    yield _broker(installation)
+    current = programs.is_current(installation)
+    changed = "The sources changed since the last start: run `./nanum up`."
+    yield Finding(current, "Schemas and programs are those of these sources" if current else changed)
 
 
-def _packages(installation: Installation) -> Iterator[Finding]:
-    searches: list[tuple[str, object, Callable]] = [
-        ("Postgres", installation.postgres.given_url, postgres.find_programs),
-        ("RabbitMQ", installation.rabbitmq.given_url, rabbitmq.find_programs),
-    ]
-    for name, given, find in searches:
-        if given:
-            yield Finding(True, f"{name} is a given server")
-            continue
+def _packages() -> Iterator[Finding]:
+    for name, find in (("Postgres", postgres.find_programs), ("RabbitMQ", rabbitmq.find_programs)):
         try:
             yield Finding(True, f"{name} is installed in {find()}")
         except InstallationError as error:
             yield Finding(False, str(error))
 
 
-def _disk(installation: Installation) -> Finding:
-    existing = next(place for place in (installation.home, *installation.home.parents) if place.exists())
+def _disk(config: Config) -> Finding:
+    existing = next(place for place in (config.home, *config.home.parents) if place.exists())
     free = shutil.disk_usage(existing).free / 1024**3
-    text = f"{free:.1f} GiB are free in {existing}"
-    return (
-        Finding(True, text) if free >= ENOUGH_DISK else Finding(False, f"Only {text}: make room for {ENOUGH_DISK} GiB.")
-    )
+    more = "" if free >= ENOUGH_DISK else f": make room for {ENOUGH_DISK} GiB."
+    return Finding(not more, f"{free:.1f} GiB are free in {existing}{more}")
 
 
-def _secrets(installation: Installation) -> Finding:
-    private = [installation.secrets.directory, *installation.secrets.directory.iterdir()]
-    private.append(installation.home / "supervisor.conf")
+def _secrets(config: Config) -> Finding:
+    private = [config.home / "supervisor.conf", config.secrets.directory, *config.secrets.directory.iterdir()]
     opened = [file for file in private if stat.S_IMODE(file.stat().st_mode) & 0o077]
     if opened:
         return Finding(False, f"Others can read {opened[0]}: run `chmod -R go= {' '.join(map(str, opened))}`.")
@@ -75,44 +72,81 @@ def _secrets(installation: Installation) -> Finding:
 
 
 def _ports(installation: Installation) -> Iterator[Finding]:
-    states = installation.supervisor.states()
-    down = {process.name for process in installation.processes} - {name for name, state in states.items() if state.pid}
-    taken = [name for name in down if not is_free(installation.ports[name])]
-    for name in taken:
-        port = installation.ports[name]
+    running = {name for name, state in installation.supervisor.states().items() if state.pid}
+    down = {process.name: process.port for process in installation.processes if process.name not in running}
+    taken = {name: port for name, port in down.items() if not is_free(port)}
+    for name, port in taken.items():
         yield Finding(False, f"Port {port} of {name} is taken by another program: run `./nanum down` and `./nanum up`.")
     if not taken:
         numbers = [installation.ports[name] for name in PORTS]
         yield Finding(True, f"{len(numbers)} ports are ours ({min(numbers)} to {max(numbers)}, on 127.0.0.1)")
 
 
-def _durability(installation: Installation) -> Iterator[Finding]:
+def _durability(config: Config) -> Iterator[Finding]:
+    names = ("fsync", "synchronous_commit", "full_page_writes")
     try:
-        with psycopg.connect(installation.postgres.superuser_dsn(), connect_timeout=3) as connection:
-            names = ("fsync", "synchronous_commit", "full_page_writes")
+        with config.postgres.session() as connection:
             off = [name for name in names if connection.execute(f"SHOW {name}").fetchone() == ("off",)]
-            version = connection.execute("SHOW server_version").fetchone()
+            version = connection.info.parameter_status("server_version")
     except psycopg.Error as error:
         yield Finding(False, f"Postgres cannot be reached ({error}): see `./nanum logs postgres`.")
         return
-    yield Finding(True, f"Postgres {version[0] if version else ''} answers")
+    yield Finding(True, f"Postgres {version} answers")
     for name in off:
         yield Finding(False, f"Postgres runs with {name} = off and may lose commits: turn it on.")
     if not off:
-        yield Finding(True, "What Postgres committed is on the disk (fsync, synchronous_commit, full_page_writes)")
+        yield Finding(True, f"What Postgres committed is on the disk ({', '.join(names)})")
 
 
-def _broker(installation: Installation) -> Iterator[Finding]:
+def _broker(config: Config) -> Finding:
     for user in SERVICES:
         try:
-            installation.rabbitmq.check(user)
+            config.rabbitmq.check(user)
         except NotReady as reason:
-            yield Finding(False, f"{user} cannot reach the broker ({reason}): see `./nanum logs rabbitmq`.")
-            return
-    yield Finding(True, "The broker lets every service in, and has its exchange")
+            return Finding(False, f"{user} cannot reach the broker ({reason}): see `./nanum logs rabbitmq`.")
+    return Finding(True, "The broker lets every service in, and has its exchange")
 
 
-def _schema(installation: Installation) -> Finding:
-    if installation.current:
-        return Finding(True, "Schemas and programs are those of these sources")
-    return Finding(False, "The sources changed since the last start: run `./nanum up`.")
+@dataclass(frozen=True)
+class Row:
+    """A process: `state` is "ready" or says what is wrong; pid and memory (MiB) are 0 if it does not run."""
+
+    name: str
+    state: str
+    pid: int
+    port: int
+    memory: float
+
+    @property
+    def up(self) -> bool:
+        return self.state == "ready"
+
+
+def rows(installation: Installation) -> list[Row]:
+    """A row for each process."""
+    states, found = installation.supervisor.states(), []
+    for process in installation.processes:
+        state = states.get(process.name)
+        answer, pid = (state.state.lower(), state.pid) if state else ("stopped", 0)
+        if pid:
+            try:
+                process.ready()
+                answer = "ready"
+            except NotReady as reason:
+                answer = f"not ready: {reason}"
+        found.append(Row(process.name, answer, pid, process.port, _memory(pid) if pid else 0.0))
+    return found
+
+
+def _memory(pid: int) -> float:
+    """MiB of a process and its children; pages that it shares with others (Postgres' buffers) count in part."""
+    total = 0
+    with contextlib.suppress(psutil.NoSuchProcess):
+        for process in (found := psutil.Process(pid), *found.children(recursive=True)):
+            try:
+                total += process.memory_full_info().pss
+            except psutil.AccessDenied:  # of another user
+                total += process.memory_info().rss
+            except psutil.NoSuchProcess:
+                continue
+    return total / 1024**2

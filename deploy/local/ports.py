@@ -3,7 +3,7 @@
 import json
 import random
 import socket
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 # Below the range from which the kernel takes ports for outgoing connections, so that none of those takes ours.
@@ -14,10 +14,10 @@ PREFERRED = {"gateway": 8080}
 class Ports:
     """Port numbers by process name, kept in a JSON file. All of them are on 127.0.0.1."""
 
-    def __init__(self, file: Path, names: Collection[str], preferred: dict[str, int] | None = None) -> None:
+    def __init__(self, file: Path, names: Collection[str], preferred: Mapping[str, int]) -> None:
         self._file = file
         self._names = list(names)
-        self._preferred = PREFERRED if preferred is None else preferred
+        self._preferred = preferred
         self._numbers: dict[str, int] = json.loads(file.read_text()) if file.exists() else {}
 
     def __getitem__(self, name: str) -> int:
@@ -42,20 +42,15 @@ class Ports:
         return name in self._numbers and is_free(self._numbers[name])
 
     def _choose(self, name: str) -> int:
-        ours = set(self._numbers.values())
-        wanted = self._preferred.get(name)
-        if wanted and wanted not in ours and is_free(wanted):
-            return wanted
-        candidates = (random.choice(RANGE) for _ in range(1000))
+        ours, wanted = set(self._numbers.values()), self._preferred.get(name)
+        candidates = [*([wanted] if wanted else []), *random.sample(RANGE, 1000)]
         return next(port for port in candidates if port not in ours and is_free(port))
 
 
 def is_free(port: int) -> bool:
     """Whether nobody listens on the port (a closing connection of an earlier run does not count)."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-        return True
+    try:
+        socket.create_server(("127.0.0.1", port)).close()
+    except OSError:
+        return False
+    return True

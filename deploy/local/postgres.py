@@ -1,17 +1,15 @@
-"""Our own Postgres cluster, or a server that the operator gave: its settings, databases and roles."""
+"""Our own Postgres cluster: its settings, databases and roles."""
+
+from __future__ import annotations
 
 import os
-import pwd
-import re
-import subprocess
 from pathlib import Path
-from urllib.parse import quote, urlsplit, urlunsplit
 
 import psycopg
-from psycopg import sql
 
-from deploy.local import directories, readiness
-from deploy.local.problems import InstallationError
+from deploy.local import directories
+from deploy.local.ports import Ports
+from deploy.local.problems import InstallationError, NotReady
 from deploy.local.secrets import Secrets, write_private
 
 ROLES = ("owner", "app", "ro")
@@ -22,8 +20,7 @@ SETTINGS = """\
 # Written by every start of Nanum.
 listen_addresses = '127.0.0.1'
 port = {port}
-unix_socket_directories = '{socket}'
-unix_socket_permissions = 0700
+unix_socket_directories = ''
 max_connections = 120
 shared_buffers = {memory}
 password_encryption = 'scram-sha-256'
@@ -44,25 +41,21 @@ logging_collector = off
 
 ACCESS = """\
 # Written by every start of Nanum: everyone has a password, nobody comes from outside.
-local all all scram-sha-256
 host all all 127.0.0.1/32 scram-sha-256
 """
 
 
 class Postgres:
-    """The server, whoever runs it, with one database and three roles (owner, app, read-only) per service."""
+    """The server, with one database and three roles (owner, app, read-only) per service."""
 
-    def __init__(self, home: Path, secrets: Secrets, port: int, profile: str, given_url: str | None) -> None:
+    def __init__(self, home: Path, secrets: Secrets, ports: Ports, profile: str) -> None:
         self._link = home / "postgres"
         self._secrets = secrets
-        self._port = port
+        self._ports = ports
         self._profile = profile
-        self.given_url = given_url
-        self.user = "postgres" if os.geteuid() == 0 and not given_url else None
+        self.user = "postgres" if os.geteuid() == 0 else None
 
     def superuser_dsn(self, database: str = "postgres") -> str:
-        if self.given_url:
-            return urlunsplit(urlsplit(self.given_url)._replace(path=f"/{database}"))
         return self._dsn(SUPERUSER, self._secrets.value("postgres-superuser"), database)
 
     def dsn(self, service: str, role: str) -> str:
@@ -72,37 +65,32 @@ class Postgres:
         return self._dsn(f"{service}_{role}", self._secrets.value(f"postgres-{service}_{role}"), f"nanum_{service}")
 
     def _dsn(self, user: str, password: str, database: str) -> str:
-        if not self.given_url:
-            return f"postgresql://{user}:{password}@127.0.0.1:{self._port}/{database}"
-        given = urlsplit(self.given_url)
-        where = given.netloc.rpartition("@")[2]
-        return urlunsplit(given._replace(netloc=f"{user}:{quote(password)}@{where}", path=f"/{database}"))
+        return f"postgresql://{user}:{password}@127.0.0.1:{self._ports['postgres']}/{database}"
+
+    def session(self, database: str = "postgres") -> psycopg.Connection:
+        """The superuser's connection to a database; each statement is a transaction."""
+        return psycopg.connect(self.superuser_dsn(database), autocommit=True, connect_timeout=3)
 
     def check(self) -> None:
-        readiness.postgres(self.superuser_dsn())
-
-    # The cluster: only when the server is our own.
+        """The server accepts a connection. Raises NotReady."""
+        try:
+            self.session().close()
+        except psycopg.Error as error:
+            raise NotReady(str(error).strip().splitlines()[-1]) from None
 
     @property
     def argv(self) -> tuple[str, ...]:
-        return (str(self.programs / "postgres"), "-D", str(self._link.resolve() / "data"))
-
-    @property
-    def programs(self) -> Path:
-        """Where initdb and postgres are; an existing cluster asks for its own version."""
-        version_file = self._link / "data" / "PG_VERSION"
-        wanted = version_file.read_text().strip() if version_file.exists() else None
-        return find_programs(wanted)
+        data = self._link.resolve() / "data"
+        version = data / "PG_VERSION"  # an existing cluster asks for its own
+        programs = find_programs(version.read_text().strip() if version.exists() else None)
+        return (str(programs / "postgres"), "-D", str(data))
 
     def prepare(self) -> None:
         """Make the cluster if there is none, and write its settings."""
-        top = directories.place(self._link, user=self.user, longest_socket="socket/.s.PGSQL.65535.lock")
+        top = directories.place(self._link, user=self.user)
         if not (top / "data" / "PG_VERSION").exists():
             self._initdb(top)
-        socket = top / "socket"
-        socket.mkdir(mode=0o700, exist_ok=True)
-        directories.give(socket, self.user)
-        text = SETTINGS.format(port=self._port, socket=socket, memory=MEMORY[self._profile])
+        text = SETTINGS.format(port=self._ports["postgres"], memory=MEMORY[self._profile])
         for name, content in (("postgresql.conf", text), ("pg_hba.conf", ACCESS)):
             if write_private(top / "data" / name, content):
                 directories.give(top / "data" / name, self.user)
@@ -111,73 +99,42 @@ class Postgres:
         password = top / "initial-password"
         write_private(password, self._secrets.value("postgres-superuser"))
         directories.give(password, self.user)
-        command = [str(self.programs / "initdb"), "-D", str(top / "data"), "-U", SUPERUSER, "--encoding=UTF8"]
+        command = [str(find_programs() / "initdb"), "-D", str(top / "data"), "-U", SUPERUSER, "--encoding=UTF8"]
         command += ["--locale=C.UTF-8", "--auth=scram-sha-256", f"--pwfile={password}"]
-        who = pwd.getpwnam(self.user) if self.user else None
-        as_user = {"user": who.pw_uid, "group": who.pw_gid, "extra_groups": []} if who else {}
         try:
-            made = subprocess.run(command, capture_output=True, text=True, cwd=top, **as_user)  # type: ignore[call-overload]
+            made = directories.run_as(self.user, command, cwd=top)
         finally:
             password.unlink()
         if made.returncode:
             raise InstallationError(f"The Postgres cluster could not be made in {top}: {made.stderr.strip()}")
 
-    def remove(self) -> None:
-        directories.remove(self._link)
-
-    # Databases and roles: on any server.
-
     def create_databases(self, services: tuple[str, ...]) -> None:
         """Make what is missing, and set the roles' passwords to those of this installation. Idempotent."""
-        with psycopg.connect(self.superuser_dsn(), autocommit=True) as connection:
-            for service in services:
-                self._create_database(connection, service)
         for service in services:
-            with psycopg.connect(self.superuser_dsn(f"nanum_{service}"), autocommit=True) as connection:
+            database, (owner, app, ro) = f"nanum_{service}", [f"{service}_{role}" for role in ROLES]
+            with self.session() as connection:
+                for role in (owner, app, ro):
+                    self._create_role(connection, role)
+                if not connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [database]).fetchone():
+                    connection.execute(f"CREATE DATABASE {database} OWNER {owner}")
+                connection.execute(f"REVOKE ALL ON DATABASE {database} FROM PUBLIC")
+                connection.execute(f"GRANT CONNECT, TEMPORARY ON DATABASE {database} TO {app}, {ro}")
+                connection.execute(f"ALTER ROLE {ro} SET default_transaction_read_only = on")
+            with self.session(database) as connection:
                 connection.execute("REVOKE CREATE ON SCHEMA public FROM PUBLIC")
-                owner = sql.Identifier(f"{service}_owner")
-                connection.execute(sql.SQL("ALTER SCHEMA public OWNER TO {}").format(owner))
-
-    def _create_database(self, connection: psycopg.Connection, service: str) -> None:
-        names = {role: sql.Identifier(f"{service}_{role}") for role in ROLES}
-        database = sql.Identifier(f"nanum_{service}")
-        for role in ROLES:
-            self._create_role(connection, f"{service}_{role}")
-        exists = connection.execute("SELECT FROM pg_database WHERE datname = %s", [f"nanum_{service}"]).fetchone()
-        if exists is None:
-            connection.execute(sql.SQL("CREATE DATABASE {} OWNER {}").format(database, names["owner"]))
-        connection.execute(sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(database))
-        grant = sql.SQL("GRANT CONNECT, TEMPORARY ON DATABASE {} TO {}, {}")
-        connection.execute(grant.format(database, names["app"], names["ro"]))
-        connection.execute(sql.SQL("ALTER ROLE {} SET default_transaction_read_only = on").format(names["ro"]))
+                connection.execute(f"ALTER SCHEMA public OWNER TO {owner}")
 
     def _create_role(self, connection: psycopg.Connection, name: str) -> None:
-        exists = connection.execute("SELECT FROM pg_roles WHERE rolname = %s", [name]).fetchone()
-        verb = sql.SQL("CREATE ROLE" if exists is None else "ALTER ROLE")
+        known = connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [name]).fetchone()
         # Hashed on this side: a password in clear would be seen in the server's log when the statement fails.
         password = self._secrets.value(f"postgres-{name}")
         hashed = connection.pgconn.encrypt_password(password.encode(), name.encode(), b"scram-sha-256").decode()
-        connection.execute(sql.SQL("{} {} LOGIN PASSWORD {}").format(verb, sql.Identifier(name), sql.Literal(hashed)))
-
-    def drop_databases(self, services: tuple[str, ...]) -> None:
-        """Forget everything of ours on a given server."""
-        with psycopg.connect(self.superuser_dsn(), autocommit=True) as connection:
-            for service in services:
-                database = sql.Identifier(f"nanum_{service}")
-                connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(database))
-                for role in ROLES:
-                    name = sql.Identifier(f"{service}_{role}")
-                    connection.execute(sql.SQL("DROP ROLE IF EXISTS {}").format(name))
+        connection.execute(f"{'ALTER' if known else 'CREATE'} ROLE {name} LOGIN PASSWORD '{hashed}'")
 
 
 def find_programs(version: str | None = None) -> Path:
     """The directory of Postgres' server programs: the newest, or that of `version`."""
-    given = os.environ.get("NANUM_POSTGRES_BIN")
-    found = [Path(given)] if given else list(Path("/usr/lib/postgresql").glob(f"{version or '*'}/bin"))
-    found = [directory for directory in found if (directory / "initdb").exists()]
-    if not found and given:
-        raise InstallationError(f"There is no initdb in NANUM_POSTGRES_BIN={given}: correct it, or unset it.")
-    if not found:
-        package = f"postgresql-{version}" if version else "postgresql"
-        raise InstallationError(f"Postgres is not installed: run `apt-get install {package}` as root.")
-    return max(found, key=lambda directory: [int(digits) for digits in re.findall(r"\d+", str(directory))])
+    usual = Path("/usr/lib/postgresql").glob(f"{version or '*'}/bin")
+    return directories.of_program(
+        "initdb", "NANUM_POSTGRES_BIN", usual, f"postgresql-{version}" if version else "postgresql"
+    )

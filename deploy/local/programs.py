@@ -1,72 +1,65 @@
 """The one-off programs of an installation: migrations and seed, run to their end before the others may work."""
 
+from __future__ import annotations
+
 import hashlib
 import os
 import subprocess
-from pathlib import Path
-from typing import TYPE_CHECKING
 
-from deploy.local.problems import InstallationError
-from deploy.local.processes import ROOT, python, sources
+from deploy.local.config import ROOT, Config
+from deploy.local.problems import InstallationError, end_of
+from deploy.local.processes import process_named, python
 
-if TYPE_CHECKING:
-    from deploy.local.installation import Installation
-
-SOURCES = ("services", "gateway", "deploy", "requirements.lock")
+SOURCES = ("services", "gateway", "integrations", "deploy", "requirements.lock")
 
 
-def migrate(installation: "Installation", services: list[str]) -> None:
+def migrate(config: Config, services: list[str]) -> None:
     """Bring the databases of the services to the schema of these sources, side by side."""
-    jobs = {}
-    for service in services:
-        env = {"NANUM_OWNER_DATABASE_URL": installation.dsn(service, "owner")}
-        jobs[f"migrate-{service}"] = (python("services.chassis.migrate", service), env)
-    _run(installation, jobs)
+    owner = {service: {"NANUM_OWNER_DATABASE_URL": config.dsn(service, "owner")} for service in services}
+    program = "services.chassis.cli"
+    _run(config, {f"migrate-{name}": (python(program, "migrate", name), env) for name, env in owner.items()})
 
 
-def seed(installation: "Installation") -> None:
+def seed(config: Config) -> None:
     """Give the running services the catalogue and the house rules."""
-    env = {
-        "NANUM_SOURCES": sources(installation),
-        "NANUM_INTERNAL_SECRET_FILE": str(installation.secrets.path("internal")),
-    }
-    _run(installation, {"seed": (python("deploy.seed"), env)})
+    env = {"NANUM_SOURCES": config.sources, "NANUM_INTERNAL_SECRET_FILE": str(config.secrets.path("internal"))}
+    _run(config, {"seed": (python("deploy.seed"), env)})
 
 
-def tool(installation: "Installation", module: str, service: str, *args: str) -> int:
-    """Run a tool of a service, with its output on ours; returns its exit code."""
-    env = {
-        **os.environ,
-        **installation.env(service),
-        "NANUM_OWNER_DATABASE_URL": installation.dsn(service, "owner"),
-        **installation.extra_env.get(service, {}),
-    }
-    return subprocess.run(python(f"services.chassis.{module}", service, *args), cwd=ROOT, env=env).returncode
+def tool_env(config: Config, service: str) -> dict[str, str]:
+    """What a tool of a service reads from the environment: that of its process, and the owner's database URL."""
+    return {**process_named(config, service).env, "NANUM_OWNER_DATABASE_URL": config.dsn(service, "owner")}
 
 
-def fingerprint() -> str:
+def is_current(config: Config) -> bool:
+    """Whether the databases have the schema of these sources, and the programs were started from them."""
+    applied = config.home / "applied"
+    return applied.exists() and applied.read_text() == _fingerprint()
+
+
+def mark_current(config: Config) -> None:
+    """Remember that the programs were started from these sources."""
+    (config.home / "applied").write_text(_fingerprint())
+
+
+def _fingerprint() -> str:
     """Changes with the sources that an installation runs: then its programs have to start anew."""
     digest = hashlib.sha256()
-    for name in SOURCES:
-        for file in _files(ROOT / name):
-            digest.update(f"{file.relative_to(ROOT)}\0".encode() + file.read_bytes())
+    for top in (ROOT / name for name in SOURCES):
+        for file in sorted((top, *top.rglob("*"))):
+            if file.is_file() and "__pycache__" not in file.parts:
+                digest.update(f"{file.relative_to(ROOT)}\0".encode() + file.read_bytes())
     return digest.hexdigest()
 
 
-def _files(top: Path) -> list[Path]:
-    found = [top] if top.is_file() else [file for file in top.rglob("*") if file.is_file()]
-    return sorted(file for file in found if "__pycache__" not in file.parts)
-
-
-def _run(installation: "Installation", jobs: dict[str, tuple[tuple[str, ...], dict[str, str]]]) -> None:
+def _run(config: Config, jobs: dict[str, tuple[tuple[str, ...], dict[str, str]]]) -> None:
     """Run the jobs together; each one's output is in a log of its name."""
     running = {}
     for name, (argv, env) in jobs.items():
-        log = installation.home / "logs" / f"{name}.log"
+        log = config.home / "logs" / f"{name}.log"
         with log.open("wb") as output:
-            env = {**os.environ, **env, **installation.extra_env.get(name, {})}
+            env = {**os.environ, **env, **config.extra_env.get(name, {})}
             running[name, log] = subprocess.Popen(argv, cwd=ROOT, env=env, stdout=output, stderr=output)
     failed = [(name, log) for (name, log), process in running.items() if process.wait()]
     for name, log in failed:
-        last = "\n".join(log.read_text(errors="replace").splitlines()[-15:])
-        raise InstallationError(f"{name} failed; the end of {log}:\n{last}")
+        raise InstallationError(f"{name} failed. {end_of(log)}")

@@ -1,24 +1,30 @@
-"""Our own RabbitMQ node, or a broker that the operator gave: its settings, users and exchanges.
+"""Our own RabbitMQ node: its settings, users and exchanges.
 
 The node loads users, permissions and exchanges from a file at every boot: a node that lost its data
 comes back complete.
 """
+
+from __future__ import annotations
 
 import json
 import os
 import shutil
 import subprocess
 from collections import defaultdict
+from collections.abc import Iterable
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
 
 import amqp
+from kombu.utils.url import parse_url
 
-from deploy.local import readiness
-from deploy.local.problems import InstallationError
+from deploy.local import directories
+from deploy.local.ports import Ports
+from deploy.local.problems import InstallationError, NotReady
 from deploy.local.secrets import Secrets, write_private
-from deploy.local.subscriptions import Subscription, Subscriptions, hash_password, kept, user
-from services.chassis.broker import exchange_of, stream_of
+from integrations.analysts import subscriptions
+from integrations.analysts.subscriptions import Subscription
+from services.chassis.messaging.rabbitmq import exchange_of, stream_of
+from services.contracts import SERVICES
 
 VHOST = "nanum"
 ADMIN = "admin"
@@ -41,39 +47,39 @@ raft.wal_max_size_bytes = {wal}
 
 
 class RabbitMQ:
-    """The broker, whoever runs it: one vhost; a user, a topic exchange and a stream per service; who subscribed."""
+    """The broker: one vhost; a user, a topic exchange and a stream per service; who subscribed."""
 
-    def __init__(
-        self, home: Path, secrets: Secrets, ports: dict[str, int], services: tuple[str, ...], given_url: str | None
-    ) -> None:
+    def __init__(self, home: Path, secrets: Secrets, ports: Ports, subscribed: Iterable[Subscription]) -> None:
         self._directory = home.resolve() / "rabbitmq"
         self._secrets = secrets
         self._ports = ports
-        self._services = services
-        self._subscriptions = Subscriptions(home.resolve() / "subscriptions.json")
-        self.given_url = given_url
+        self._subscribed = subscribed
 
     def url(self, user: str) -> str:
-        """AMQP URL of a service's user or of `admin`; on a given broker all of them are the URL's user."""
-        if self.given_url:
-            return self.given_url
-        users = (ADMIN, ANALYTICS, *self._services)
+        """AMQP URL of a service's user, of `analytics` or of `admin`."""
+        users = (ADMIN, ANALYTICS, *SERVICES)
         if user not in users:
             raise InstallationError(f"There is no broker user {user!r}: use {', '.join(users)}.")
-        return f"amqp://{user}:{self._password(user)}@127.0.0.1:{self._ports['rabbitmq']}/{VHOST}"
+        return self._url(user, self._password(user))
 
     def analyst_url(self, subscription: Subscription, password: str) -> str:
         """AMQP URL of an analyst's user."""
-        return f"amqp://{subscription.user}:{password}@127.0.0.1:{self._ports['rabbitmq']}/{VHOST}"
+        return self._url(subscription.user, password)
+
+    def _url(self, user: str, password: str) -> str:
+        return f"amqp://{user}:{password}@127.0.0.1:{self._ports['rabbitmq']}/{VHOST}"
 
     def check(self, user: str = ADMIN) -> None:
-        """The broker lets the user in and has every exchange that the user may read."""
-        readiness.broker(**address_of(self.url(user)), exchanges=[f"{service}.events" for service in self._services])
+        """The broker lets the user in and has every exchange that the user may read. Raises NotReady."""
+        try:
+            with _connection(self.url(user), connect_timeout=2, read_timeout=2) as connection:
+                for service in SERVICES:
+                    connection.channel().exchange_declare(exchange_of(service), "topic", passive=True)
+        except (OSError, amqp.AMQPError) as error:
+            raise NotReady(str(error)) from None
 
     def _password(self, user: str) -> str:
         return self._secrets.value(f"rabbitmq-{user}")
-
-    # The node: only when the broker is our own.
 
     @property
     def argv(self) -> tuple[str, ...]:
@@ -106,10 +112,6 @@ class RabbitMQ:
             "RUNNING_UNDER_SYSTEMD": "true",
         }
 
-    @property
-    def epmd_argv(self) -> tuple[str, ...]:
-        return ("epmd", "-address", "127.0.0.1", "-port", str(self._ports["epmd"]))
-
     def prepare(self, profile: str) -> None:
         """Write the node's files; the data is its own."""
         own = self._directory
@@ -123,54 +125,46 @@ class RabbitMQ:
         write_private(own / "rabbitmq.conf", settings)
         write_private(own / "rabbitmq-env.conf", "")
         write_private(own / "enabled_plugins", "[].\n")
-        write_private(own / "definitions.json", json.dumps(self.definitions(), indent=1) + "\n")
+        self._write_definitions()
         if write_private(own / ".erlang.cookie", self._secrets.value("erlang-cookie")):
             (own / ".erlang.cookie").chmod(0o400)
 
-    def definitions(self) -> dict[str, list[dict[str, object]]]:
+    def _write_definitions(self) -> Path:
         """Users, vhost, permissions, exchanges and queues, as the node imports them."""
         sections: dict[str, list[dict[str, object]]] = defaultdict(list, vhosts=[{"name": VHOST}])
-        for name, (configure, write, read) in self._rights().items():
-            # The salt is fixed per user, so that the definitions change only with the password.
-            hashed = hash_password(self._password(name), salt=name.encode()[:4].ljust(4))
-            sections["users"].append(user(name, hashed, tags="administrator" if name == ADMIN else ""))
-            rights = {"configure": configure, "write": write, "read": read}
-            sections["permissions"].append({"user": name, "vhost": VHOST, **rights})
-        shelves = [entry for service in self._services for entry in kept(service, stream_of(service), VHOST)]
-        subscribed = [entry for each in self._subscriptions for entry in each.definitions(VHOST)]
-        for section, entry in [*shelves, *subscribed]:
+        for section, entry in self._definitions():
             sections[section].append(entry)
-        return dict(sections)
-
-    def _rights(self) -> dict[str, tuple[str, str, str]]:
-        """What each of our users may configure, write and read."""
-        rights = {ADMIN: (".*", ".*", ".*")}
-        for service in self._services:
-            own = rf"^{service}\..*$"
-            rights[service] = (own, own, rf"^({service}\..*|[a-z]+\.events)$")
-        own = rf"^{ANALYTICS}\..*$"
-        rights[ANALYTICS] = (own, own, rf"^({ANALYTICS}\..*|[a-z]+\.stream)$")
-        return rights
-
-    def learn(self) -> None:
-        """Have the running node import the definitions as they are now."""
         file = self._directory / "definitions.json"
-        write_private(file, json.dumps(self.definitions(), indent=1) + "\n")
-        self._control("import_definitions", str(file))
+        write_private(file, json.dumps(sections, indent=1) + "\n")
+        return file
 
-    def forget(self, subscription: Subscription) -> None:
+    def _definitions(self) -> subscriptions.Entries:
+        rights = {ADMIN: (".*", ".*", ".*")}  # configure, write, read
+        for name, kind in (*((service, "events") for service in SERVICES), (ANALYTICS, "stream")):
+            rights[name] = (rf"^{name}\..*$", rf"^{name}\..*$", rf"^({name}\..*|[a-z]+\.{kind})$")
+        for name, may in rights.items():
+            # The salt is fixed per user, so that the definitions change only with the password.
+            hashed = subscriptions.hash_password(self._password(name), salt=name.encode()[:4].ljust(4))
+            tags = "administrator" if name == ADMIN else ""
+            yield from subscriptions.user_with_rights(name, hashed, VHOST, may, tags=tags)
+        for service in SERVICES:
+            yield from subscriptions.exchange_with_queue(service, stream_of(service), VHOST)
+        for each in self._subscribed:
+            yield from each.definitions(VHOST)
+
+    def import_definitions(self) -> None:
+        """Have the running node import the definitions as they are now."""
+        self._control("import_definitions", str(self._write_definitions()))
+
+    def delete_subscription(self, subscription: Subscription) -> None:
         """Have the running node delete an analyst's user, which ends the user's connections, and what was kept."""
         self._control("delete_user", subscription.user)
-        address = address_of(self.url(ADMIN))
-        with amqp.Connection(
-            address["host"], address["user"], address["password"], virtual_host=address["vhost"]
-        ) as connection:
+        with _connection(self.url(ADMIN)) as connection:
             channel = connection.channel()
             for service in subscription.services:
-                source = subscription.source(service)
-                channel.queue_delete(subscription.stash(service).name)
-                channel.queue_delete(f"{source}.last")
-                channel.exchange_delete(exchange_of(source))
+                channel.queue_delete(subscription.queue(service).name)
+                channel.queue_delete(subscription.last(service))
+                channel.exchange_delete(exchange_of(subscription.source(service)))
 
     def _control(self, *command: str) -> None:
         env = {**os.environ, **self.env}
@@ -185,38 +179,20 @@ class RabbitMQ:
         shutil.rmtree(self._directory / "data", ignore_errors=True)
         (self._directory / "data").mkdir(parents=True, mode=0o700)
 
-    # A given broker: the services use the URL's user, only the exchanges are ours to make.
-
-    def declare_exchanges(self) -> None:
-        address = address_of(self.url(ADMIN))
-        with amqp.Connection(
-            address["host"], address["user"], address["password"], virtual_host=address["vhost"], ssl=address["ssl"]
-        ) as connection:
-            for service in self._services:
-                connection.channel().exchange_declare(f"{service}.events", "topic", durable=True, auto_delete=False)
-
 
 def find_programs() -> Path:
     """The directory of the node's own scripts: the wrappers in /usr/sbin insist on the machine's user and paths."""
-    given = os.environ.get("NANUM_RABBITMQ_BIN")
-    directory = Path(given or "/usr/lib/rabbitmq/bin")
-    if not (directory / "rabbitmq-server").exists():
-        if given:
-            raise InstallationError(
-                f"There is no rabbitmq-server in NANUM_RABBITMQ_BIN={given}: correct it, or unset it."
-            )
-        raise InstallationError("RabbitMQ is not installed: run `apt-get install rabbitmq-server` as root.")
-    return directory
+    usual = [Path("/usr/lib/rabbitmq/bin")]
+    return directories.of_program("rabbitmq-server", "NANUM_RABBITMQ_BIN", usual, "rabbitmq-server")
 
 
-def address_of(url: str) -> dict:
-    """Host with port, user, password, vhost and whether TLS is meant, of an AMQP URL."""
-    parts = urlsplit(url)
-    port = parts.port or (5671 if parts.scheme == "amqps" else 5672)
-    return {
-        "host": f"{parts.hostname}:{port}",
-        "user": unquote(parts.username or "guest"),
-        "password": unquote(parts.password or "guest"),
-        "vhost": unquote(parts.path[1:]) or "/",
-        "ssl": parts.scheme == "amqps",
-    }
+def _connection(url: str, **limits: float) -> amqp.Connection:
+    at = address_of(url)
+    return amqp.Connection(at["host"], at["user"], at["password"], virtual_host=at["vhost"], **limits)
+
+
+def address_of(url: str) -> dict[str, str]:
+    """Host with port, user, password and vhost of an AMQP URL."""
+    at = parse_url(url)
+    place = {"host": f"{at['hostname']}:{at['port'] or 5672}", "vhost": at["virtual_host"] or "/"}
+    return {**place, "user": at["userid"] or "guest", "password": at["password"] or "guest"}

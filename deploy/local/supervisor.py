@@ -1,22 +1,26 @@
 """The process supervisor: its configuration, its life, and what it is asked to do."""
 
+from __future__ import annotations
+
 import contextlib
 import os
 import shlex
-import signal
 import subprocess
 import sys
 import time
 import xmlrpc.client
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+import psutil
 from supervisor.xmlrpc import Faults, SupervisorTransport
 
 from deploy.local import directories
-from deploy.local.problems import InstallationError
-from deploy.local.processes import ROOT, Process
+from deploy.local.config import ROOT
+from deploy.local.problems import InstallationError, end_of
+from deploy.local.processes import Process
 from deploy.local.secrets import write_private
 
 MARK = "NANUM_PROCESS_OF"  # in the environment of everything that runs: whose it is
@@ -83,16 +87,14 @@ class Supervisor:
 
     @property
     def running(self) -> bool:
-        if not (self._link / "supervisor.sock").exists():
-            return False
         try:
-            return self._rpc.getState()["statename"] == "RUNNING"
+            return bool(self._rpc.getState()["statename"] == "RUNNING")
         except (OSError, xmlrpc.client.Error):
             return False
 
     @property
     def pid(self) -> int:
-        return self._rpc.getPID()
+        return int(self._rpc.getPID())
 
     def apply(self, processes: list[Process], *, attached: bool = False) -> None:
         """Have a supervisor that knows these processes; those whose settings changed are stopped.
@@ -104,7 +106,12 @@ class Supervisor:
         if not self.running:
             self._launch(attached)
         elif changed:
-            self._reread()
+            [[added, other, removed]] = self._rpc.reloadConfig()
+            for name in [*other, *removed]:
+                self.stop([name])
+                self._rpc.removeProcessGroup(name)
+            for name in [*added, *other]:
+                self._rpc.addProcessGroup(name)
 
     def states(self) -> dict[str, State]:
         if not self.running:
@@ -114,20 +121,15 @@ class Supervisor:
 
     def start(self, names: Iterable[str]) -> None:
         for name in names:
-            with _ignoring(Faults.ALREADY_STARTED, name):
-                self._rpc.startProcess(name, False)
+            self._ask("startProcess", name, Faults.ALREADY_STARTED)
 
     def stop(self, names: Iterable[str], patience: float = 30.0) -> None:
         """Stop the processes together, and wait until they are gone (after 20 s the supervisor kills)."""
         names = list(names)
         for name in names:
-            with _ignoring(Faults.NOT_RUNNING, name):
-                self._rpc.stopProcess(name, False)
-        deadline = time.monotonic() + patience
-        while any(state.pid for name, state in self.states().items() if name in names):
-            if time.monotonic() > deadline:
-                raise InstallationError(f"These did not stop within {patience:.0f} s: {', '.join(names)}.")
-            time.sleep(0.05)
+            self._ask("stopProcess", name, Faults.NOT_RUNNING)
+        if not _until(lambda: not any(s.pid for name, s in self.states().items() if name in names), patience):
+            raise InstallationError(f"These did not stop within {patience:.0f} s: {', '.join(names)}.")
 
     def shutdown(self) -> None:
         """End the supervisor and everything that still runs under it, also what an earlier one left behind."""
@@ -137,25 +139,29 @@ class Supervisor:
             for name in names:
                 self._rpc.removeProcessGroup(name)  # it would take a second for each that it still knows
             self._rpc.shutdown()
-            _await_end([pid], 40.0)
+            _until(lambda: not exists(pid), 40.0)
         self.sweep()
 
     def sweep(self) -> None:
         """End processes of this installation that no supervisor minds (its own was killed)."""
-        for number, patience in ((signal.SIGTERM, 10.0), (signal.SIGKILL, 5.0)):
-            left = list(self._marked())
-            for pid in left:
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(pid, number)
-            if _await_end(left, patience):
+        for end, patience in ((psutil.Process.terminate, 10.0), (psutil.Process.kill, 5.0)):
+            for process in self._marked():
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    end(process)
+            if _until(lambda: next(self._marked(), None) is None, patience):
                 return
 
-    def tail(self, name: str, lines: int = 15) -> str:
-        file = self._logs / f"{name}.log"
-        return "\n".join(file.read_text(errors="replace").splitlines()[-lines:]) if file.exists() else ""
+    def _ask(self, method: str, name: str, ignored: int) -> None:
+        try:
+            getattr(self._rpc, method)(name, False)
+        except xmlrpc.client.Fault as error:
+            if error.faultCode == Faults.BAD_NAME:
+                raise InstallationError(f"There is no process {name!r} here: see `./nanum status`.") from None
+            if error.faultCode != ignored:
+                raise InstallationError(f"{name} cannot be started or stopped: {error.faultString}") from None
 
     @property
-    def _rpc(self) -> xmlrpc.client.ServerProxy:
+    def _rpc(self) -> Any:
         socket = self._link.resolve() / "supervisor.sock"
         transport = SupervisorTransport(None, None, serverurl=f"unix://{socket}")
         return xmlrpc.client.ServerProxy("http://127.0.0.1", transport=transport).supervisor
@@ -183,8 +189,9 @@ class Supervisor:
             command = ["setpriv", "--pdeathsig", "TERM", *command, "--nodaemon"]
         env = {name: os.environ[name] for name in KEPT_ENV if name in os.environ}
         env |= {"HOME": str(self._home), "PYTHONUNBUFFERED": "1"}
-        # The mark is not in its environment: it has no orphan to be, and a sweep must not find it.
-        with open(self._logs / "supervisor-start.log", "wb") as output:
+        # Not marked, so that a sweep never ends the supervisor itself.
+        log = self._logs / "supervisor-start.log"
+        with log.open("wb") as output:
             started = subprocess.Popen(
                 command,
                 cwd=ROOT,
@@ -194,32 +201,19 @@ class Supervisor:
                 stderr=output,
                 start_new_session=True,  # a Ctrl-C is for the one who started it
             )
-        deadline = time.monotonic() + 20
-        while not self.running:
-            if started.poll() or time.monotonic() > deadline:
-                raise InstallationError(f"The process supervisor does not start: {self.tail('supervisor-start')}")
-            time.sleep(0.05)
+        if not _until(lambda: bool(self.running or started.poll()), 20.0) or started.poll():
+            raise InstallationError(f"The process supervisor does not start. {end_of(log)}")
 
-    def _reread(self) -> None:
-        [[added, changed, removed]] = self._rpc.reloadConfig()
-        for name in [*changed, *removed]:
-            self.stop([name])
-            self._rpc.removeProcessGroup(name)
-        for name in [*added, *changed]:
-            self._rpc.addProcessGroup(name)
-
-    def _marked(self) -> Iterator[int]:
-        mark = f"{MARK}={self._home}".encode()
-        for entry in Path("/proc").iterdir():
-            if entry.name.isdigit() and int(entry.name) != os.getpid():
-                with contextlib.suppress(OSError):
-                    if mark in (entry / "environ").read_bytes().split(b"\0"):
-                        yield int(entry.name)
+    def _marked(self) -> Iterator[psutil.Process]:
+        for process in psutil.process_iter():
+            with contextlib.suppress(psutil.Error):
+                if process.pid != os.getpid() and process.environ().get(MARK) == str(self._home):
+                    yield process
 
 
-def _await_end(pids: list[int], patience: float) -> bool:
+def _until(done: Callable[[], bool], patience: float) -> bool:
     deadline = time.monotonic() + patience
-    while any(exists(pid) for pid in pids):
+    while not done():
         if time.monotonic() > deadline:
             return False
         time.sleep(0.05)
@@ -229,21 +223,9 @@ def _await_end(pids: list[int], patience: float) -> bool:
 def exists(pid: int) -> bool:
     """Whether the process runs; one that only waits to be collected by its parent does not."""
     try:
-        stat = Path(f"/proc/{pid}/stat").read_text()
-    except OSError:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
         return False
-    return stat.rpartition(")")[2].split()[0] != "Z"
-
-
-@contextlib.contextmanager
-def _ignoring(fault: int, name: str) -> Iterator[None]:
-    try:
-        yield
-    except xmlrpc.client.Fault as error:
-        if error.faultCode == Faults.BAD_NAME:
-            raise InstallationError(f"There is no process {name!r} here: see `./nanum status`.") from None
-        if error.faultCode != fault:
-            raise InstallationError(f"{name} cannot be started or stopped: {error.faultString}") from None
 
 
 def _environment(env: dict[str, str]) -> str:

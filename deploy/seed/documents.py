@@ -6,16 +6,24 @@ A command's id is made of its content: whatever was seeded before, and has not c
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
 import yaml
 
+from services.chassis.foundation.codec import Malformed, convert
+from services.contracts.base import snake
+from services.contracts.house_rules import RulesDocument
+from services.contracts.inventory.commands import DescribeCategory, MakeItemReady, RegisterItem
+from services.contracts.rentals.commands import AdoptHouseRules
+from services.contracts.schemas import problems
+
 HERE = Path(__file__).parent
 HOUSE_RULES, CATALOGUE = HERE / "house_rules.yaml", HERE / "catalogue.yaml"
-Command = dict[str, Any]
+Request = dict[str, Any]  # a command as POST /commands of a service takes it
 
 
 class DocumentUnusable(Exception):
@@ -34,48 +42,50 @@ def read(path: Path) -> dict[str, Any]:
     return plain
 
 
-def house_rules(path: Path = HOUSE_RULES) -> list[Command]:
-    """The adoption of the house rules."""
+def house_rules(path: Path = HOUSE_RULES) -> list[Request]:
+    """The adoption of the house rules. Raises :class:`DocumentUnusable` with the path of all that is malformed."""
     rules = read(path)
-    try:
-        centre = rules["centre"]["id"]
-    except (KeyError, TypeError):
-        raise DocumentUnusable(f"{path} lacks centre.id, the centre that the rules are for") from None
-    return [_command("adopt_house_rules", {"centre": centre, "rules": rules})]
+    wrong = problems(RulesDocument, rules)
+    if wrong:
+        raise DocumentUnusable(f"{path} can't be used: {' '.join(wrong)}")
+    return [_request(AdoptHouseRules, {"centre": rules["centre"]["id"], "rules": rules})]
 
 
-def stock(path: Path = CATALOGUE) -> list[Command]:
-    """Each category described, then each of its units registered and made ready."""
+def stock(path: Path = CATALOGUE) -> list[Request]:
+    """Each category described, then each of its items registered and made ready."""
     document = read(path)
-    commands: list[Command] = []
+    requests: list[Request] = []
     try:
-        for item in document["items"]:
-            commands += _category(document, item)
+        for category in document["items"]:
+            requests += [_request(type(command), asdict(command)) for command in _category(document, category)]
         promised = document.get("totals", {}).get("units")
-    except KeyError as lacking:
-        raise DocumentUnusable(f"{path} lacks {lacking} (after {len(commands)} commands)") from None
-    except (TypeError, AttributeError) as wrong:
-        raise DocumentUnusable(f"{path} is not a catalogue: {wrong}") from None
-    units = len([command for command in commands if command["name"] == "register_item"])
-    if promised not in (None, units):
-        raise DocumentUnusable(f"{path} promises {promised} units and lists {units}")
-    return commands
+    except (KeyError, TypeError, AttributeError, Malformed) as wrong:
+        raise DocumentUnusable(f"{path} is not a catalogue (after {len(requests)} commands): {wrong!r}") from None
+    items = sum(request["name"] == name_of(RegisterItem) for request in requests)
+    if promised not in (None, items):
+        raise DocumentUnusable(f"{path} promises {promised} items and lists {items}")
+    return requests
 
 
-def _category(document: dict[str, Any], item: dict[str, Any]) -> Iterable[Command]:
-    centre, code = document["centre"], item["code"]
-    same = ("group", "name_ko", "name_en", "purchase_price_krw", "fee_krw", "hazard", "briefing_required")
-    said = {name: item[name] for name in (*same, "manual_ko", "manual_en")}
-    parts = [{name: part[name] for name in ("ko", "en", "qty")} for part in item["accessories"]]
-    data = {"centre": centre, "code": code, "max_nights": item["max_days"], "parts": parts, **said}
-    yield _command("describe_category", data)
-    for number in range(1, item["units"] + 1):
+def name_of(command: type) -> str:
+    """The wire name of a command."""
+    return snake(command.__name__)
+
+
+def _category(
+    document: dict[str, Any], entry: dict[str, Any]
+) -> Iterator[DescribeCategory | RegisterItem | MakeItemReady]:
+    centre, code = document["centre"], entry["code"]
+    words = {"centre": centre, "max_nights": entry["max_days"], "parts": entry["accessories"]}
+    yield convert({**entry, **words}, DescribeCategory)
+    for number in range(1, entry["units"] + 1):
         barcode = f"{document.get('barcode_prefix', 'NG')}-{code}-{number:03}"
-        yield _command("register_item", {"centre": centre, "barcode": barcode, "category": code})
-        yield _command("make_item_ready", {"barcode": barcode})
+        yield RegisterItem(centre=centre, barcode=barcode, category=code)
+        yield MakeItemReady(centre=centre, barcode=barcode)
 
 
-def _command(name: str, data: dict[str, Any]) -> Command:
+def _request(command: type, data: dict[str, Any]) -> Request:
+    name = name_of(command)
     id = str(uuid5(NAMESPACE_URL, f"seed:{name}:{json.dumps(data, sort_keys=True)}"))
     meta = {"actor": {"role": "seed", "subject": "seed"}, "correlation_id": id}
     return {"id": id, "name": name, "data": data, "meta": meta}

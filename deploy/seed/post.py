@@ -11,6 +11,7 @@ import requests
 MOST = 64  # commands in one request
 TIMEOUT = 30.0  # seconds
 BEYOND = 2**62  # further than any log reaches
+NAMES = ("barcode", "code", "centre")  # what a command is about
 
 
 class SeedRefused(Exception):
@@ -18,7 +19,7 @@ class SeedRefused(Exception):
 
 
 class Service:
-    """One service at its internal door."""
+    """One service over its internal HTTP."""
 
     def __init__(self, name: str, url: str, secret: str) -> None:
         self._name, self._url = name, url.rstrip("/")
@@ -33,15 +34,11 @@ class Service:
             batch = commands[start : start + MOST]
             outcomes = self._exchange("POST", "/commands", {"commands": batch})["outcomes"]
             for command, outcome in zip(batch, outcomes, strict=True):
-                self._accept(command, outcome)
-                new[command["name"]] += (outcome["pos"] or 0) > head
+                if refused := outcome.get("refused"):
+                    about = next((command["data"][key] for key in NAMES if command["data"].get(key)), None)
+                    raise SeedRefused(f"{self._name} refused {command['name']} of {about}: {refused['en']}")
+                new[command["name"]] += (outcome["position"] or 0) > head
         return new
-
-    def _accept(self, command: dict[str, Any], outcome: dict[str, Any]) -> None:
-        refused = outcome.get("refused")
-        if refused:
-            about = command["data"].get("barcode") or command["data"].get("code") or command["data"].get("centre")
-            raise SeedRefused(f"{self._name} refused {command['name']} of {about}: {refused['en']}")
 
     def _exchange(self, method: str, path: str, body: Any = None) -> Any:
         try:

@@ -16,31 +16,34 @@ import requests
 
 TABLE = """
 CREATE TABLE IF NOT EXISTS event (
-    service VARCHAR, epoch VARCHAR, pos BIGINT, type VARCHAR, stream VARCHAR, happened TIMESTAMPTZ, data JSON,
-    PRIMARY KEY (service, pos)
+    service VARCHAR, epoch VARCHAR, position BIGINT, type VARCHAR, stream VARCHAR, happened TIMESTAMPTZ, data JSON,
+    PRIMARY KEY (service, position)
 )
 """
 ITEMS = """'[{"barcode": "VARCHAR", "category": "VARCHAR"}]'"""
 UTILISATION = f"""
-WITH item AS (
-    SELECT data->>'category' AS category, data->>'barcode' AS barcode, happened AS since
+WITH item AS (  -- a barcode is unique within its centre
+    SELECT data->>'centre' AS centre, data->>'barcode' AS barcode, data->>'category' AS category, happened AS since
     FROM event WHERE type = 'item.registered'
 ), gone AS (
-    SELECT data->>'barcode' AS barcode, min(happened) AS until
-    FROM event WHERE type IN ('item.retired', 'item.lost') GROUP BY 1
+    SELECT data->>'centre' AS centre, data->>'barcode' AS barcode, min(happened) AS until
+    FROM event WHERE type IN ('item.retired', 'item.lost') GROUP BY ALL
+), moved AS (
+    SELECT type, data->>'centre' AS centre, data->>'rental_id' AS rental, happened,
+           unnest(from_json(data->'items', {ITEMS})).barcode AS barcode
+    FROM event WHERE type IN ('rental.started', 'rental.items_returned')
 ), lent AS (
-    SELECT data->>'rental_id' AS rental, unnest(from_json(data->'items', {ITEMS})).barcode AS barcode, happened
-    FROM event WHERE type = 'rental.started'
+    SELECT * FROM moved WHERE type = 'rental.started'
 ), back AS (
-    SELECT data->>'rental_id' AS rental, unnest(from_json(data->'items', {ITEMS})).barcode AS barcode, happened
-    FROM event WHERE type = 'rental.items_returned'
+    SELECT * FROM moved WHERE type = 'rental.items_returned'
 ), used AS (
-    SELECT lent.barcode, count(*) AS times, sum(epoch(coalesce(back.happened, now()) - lent.happened)) AS seconds
-    FROM lent LEFT JOIN back USING (rental, barcode) GROUP BY 1
+    SELECT centre, lent.barcode, count(*) AS times,
+           sum(epoch(coalesce(back.happened, now()) - lent.happened)) AS seconds
+    FROM lent LEFT JOIN back USING (centre, rental, barcode) GROUP BY ALL
 )
 SELECT category, count(*) AS items, coalesce(sum(times), 0) AS lent,
        coalesce(sum(seconds), 0) / sum(epoch(coalesce(gone.until, now()) - since)) AS utilisation
-FROM item LEFT JOIN gone USING (barcode) LEFT JOIN used USING (barcode)
+FROM item LEFT JOIN gone USING (centre, barcode) LEFT JOIN used USING (centre, barcode)
 GROUP BY 1 ORDER BY utilisation DESC, lent DESC, category
 """
 
@@ -57,12 +60,12 @@ def pages(service: str, after: int) -> Iterator[dict]:
         yield page
         if not page["data"]:
             return
-        after = page["data"][-1]["pos"]
+        after = page["data"][-1]["position"]
 
 
 def fill(db: duckdb.DuckDBPyConnection, service: str) -> int:
     """Add what is new; returns how many events that was."""
-    state = "SELECT any_value(epoch), coalesce(max(pos), 0) FROM event WHERE service = ?"
+    state = "SELECT any_value(epoch), coalesce(max(position), 0) FROM event WHERE service = ?"
     epoch, last = db.execute(state, [service]).fetchone()
     new = 0
     for page in pages(service, last):
@@ -71,8 +74,8 @@ def fill(db: duckdb.DuckDBPyConnection, service: str) -> int:
             return fill(db, service)
         for event in page["data"]:
             if event["previous"] != last:
-                raise SystemExit(f"{service}: the events between {last} and {event['pos']} are missing")
-            last = event["pos"]
+                raise SystemExit(f"{service}: the events between {last} and {event['position']} are missing")
+            last = event["position"]
         add(db, service, page)
         epoch, new = page["epoch"], new + len(page["data"])
     return new
@@ -81,7 +84,8 @@ def fill(db: duckdb.DuckDBPyConnection, service: str) -> int:
 def add(db: duckdb.DuckDBPyConnection, service: str, page: dict) -> None:
     """Add a page, whole or not at all."""
     rows = [
-        (service, page["epoch"], e["pos"], e["type"], e["stream"], e["at"], json.dumps(e["data"])) for e in page["data"]
+        (service, page["epoch"], e["position"], e["type"], e["stream"], e["at"], json.dumps(e["data"]))
+        for e in page["data"]
     ]
     if rows:
         db.begin()

@@ -18,19 +18,19 @@ const SILENCE = 3000; // milliseconds without an event after which --once ends
 let state = existsSync(values.file) ? JSON.parse(readFileSync(values.file, "utf8")) : begin(null);
 
 function begin(epoch) {
-  return { epoch, pos: 0, days: {} };
+  return { epoch, position: 0, days: {} };
 }
 
 /** Take an event in, unless it is known already. */
-function take({ epoch, pos, type, at, data }) {
+function take({ epoch, position, type, at, data }) {
   if (state.epoch !== epoch) state = begin(epoch); // another log: its positions mean something else
-  if (pos <= state.pos) return;
+  if (position <= state.position) return;
   const sign = { "payment.captured": 1, "payment.refunded": -1 }[type];
   if (sign) {
     const day = new Date(at).toLocaleDateString("sv", { timeZone: "Asia/Seoul" }); // 2026-11-23
     state.days[day] = (state.days[day] ?? 0) + sign * data.amount_krw;
   }
-  state.pos = pos;
+  state.position = position;
 }
 
 /** Write the state whole or not at all. */
@@ -43,7 +43,7 @@ function save() {
 function opened({ properties: { headers }, content }) {
   return {
     epoch: headers.cloudEvents_epoch,
-    pos: Number(headers.cloudEvents_sequence),
+    position: Number(headers.cloudEvents_sequence),
     previous: Number(headers.cloudEvents_previous),
     type: headers.cloudEvents_type,
     at: headers.cloudEvents_time,
@@ -53,10 +53,11 @@ function opened({ properties: { headers }, content }) {
 
 /** Read the feed up to a position: the authority, and the only place where nothing is ever missing. */
 async function fill(until) {
-  console.log(`the events between ${state.pos} and ${until} are not in the queue: reading the feed`);
-  while (state.pos < until) {
+  console.log(`the events between ${state.position} and ${until} are not in the queue: reading the feed`);
+  while (state.position < until) {
     const headers = { Authorization: `Bearer ${process.env.NANUM_TOKEN}` };
-    const answer = await fetch(`${process.env.NANUM_URL}/v1/events/billing?after=${state.pos}&limit=500`, { headers });
+    const url = `${process.env.NANUM_URL}/v1/events/billing?after=${state.position}&limit=500`;
+    const answer = await fetch(url, { headers });
     if (!answer.ok) throw new Error(`the feed answers ${answer.status}: ${await answer.text()}`);
     const page = await answer.json();
     if (page.data.length === 0) return;
@@ -67,7 +68,7 @@ async function fill(until) {
 async function delivered(message) {
   const event = opened(message);
   if (event.epoch === state.epoch || state.epoch === null) {
-    if (event.previous > state.pos) await fill(event.previous);
+    if (event.previous > state.position) await fill(event.previous);
   }
   take(event);
   save(); // before the queue is told: what comes twice is ignored, what is lost is lost
@@ -76,7 +77,7 @@ async function delivered(message) {
 const connection = await amqp.connect(process.env.NANUM_AMQP_URL);
 const channel = await connection.createChannel();
 await channel.prefetch(200);
-let turn = Promise.resolve(); // one after the other, in order
+let last = Promise.resolve(); // one delivery after the other, in order
 let silence;
 
 function listen() {
@@ -85,13 +86,13 @@ function listen() {
 }
 
 async function end() {
-  await turn;
+  await last;
   await connection.close();
   for (const [day, krw] of Object.entries(state.days)) console.log(`${day} ${krw} KRW`);
 }
 
 await channel.consume(positionals[0], (message) => {
   listen();
-  turn = turn.then(() => delivered(message)).then(() => channel.ack(message));
+  last = last.then(() => delivered(message)).then(() => channel.ack(message));
 });
 listen();

@@ -17,38 +17,42 @@ import pika
 
 TABLES = """
 CREATE TABLE IF NOT EXISTS lent (category TEXT PRIMARY KEY, times INTEGER NOT NULL);
-CREATE TABLE IF NOT EXISTS read (one INTEGER PRIMARY KEY CHECK (one = 1), epoch TEXT, pos INTEGER, at INTEGER);
+CREATE TABLE IF NOT EXISTS read (
+    one INTEGER PRIMARY KEY CHECK (one = 1), epoch TEXT, position INTEGER, stream_offset INTEGER
+);
 INSERT OR IGNORE INTO read VALUES (1, NULL, 0, NULL);
 """
 
 
-class Hole(Exception):
+class Gap(Exception):
     """Events are missing before this one."""
 
 
 class Counts:
-    """The counts, and how far they go: ``at`` is the offset in the stream of the last event that they hold."""
+    """The counts, and how far they go: ``offset`` is the place in the stream of the last event that they hold."""
 
     def __init__(self, file: str) -> None:
         self.db = sqlite3.connect(file)
         self.db.executescript(TABLES)
-        self.epoch, self.pos, self.at = self.db.execute("SELECT epoch, pos, at FROM read").fetchone()
+        row = self.db.execute("SELECT epoch, position, stream_offset FROM read").fetchone()
+        self.epoch, self.position, self.offset = row
 
     def take(self, headers: dict, body: bytes) -> bool:
-        """Count an event; False when it was known already. Raises Hole when others are missing before it."""
-        epoch, pos = headers["cloudEvents_epoch"], int(headers["cloudEvents_sequence"])
+        """Count an event; False when it was known already. Raises Gap when others are missing before it."""
+        epoch, position = headers["cloudEvents_epoch"], int(headers["cloudEvents_sequence"])
         if self.epoch not in (None, epoch):
             self.begin_anew()
-        if pos <= self.pos:
+        if position <= self.position:
             return False
-        if int(headers["cloudEvents_previous"]) > self.pos:
-            raise Hole(f"the events between {self.pos} and {pos} are not here")
+        if int(headers["cloudEvents_previous"]) > self.position:
+            raise Gap(f"the events between {self.position} and {position} are not here")
         with self.db:  # the count and how far it goes: both or none
             if headers["cloudEvents_type"] == "rental.started":
                 for item in json.loads(body)["items"]:
                     self.count(item["category"])
-            self.db.execute("UPDATE read SET epoch = ?, pos = ?, at = ?", (epoch, pos, headers["x-stream-offset"]))
-        self.epoch, self.pos, self.at = epoch, pos, headers["x-stream-offset"]
+            place = (epoch, position, headers["x-stream-offset"])
+            self.db.execute("UPDATE read SET epoch = ?, position = ?, stream_offset = ?", place)
+        self.epoch, self.position, self.offset = place
         return True
 
     def count(self, category: str) -> None:
@@ -58,8 +62,8 @@ class Counts:
     def begin_anew(self) -> None:
         """Another epoch: the log was restored, and its positions mean something else."""
         with self.db:
-            self.db.executescript("DELETE FROM lent; UPDATE read SET epoch = NULL, pos = 0, at = NULL")
-        self.epoch, self.pos, self.at = None, 0, None
+            self.db.executescript("DELETE FROM lent; UPDATE read SET epoch = NULL, position = 0, stream_offset = NULL")
+        self.epoch, self.position, self.offset = None, 0, None
 
 
 def read(counts: Counts, queue: str, start: int | str, once: bool) -> None:
@@ -71,7 +75,7 @@ def read(counts: Counts, queue: str, start: int | str, once: bool) -> None:
     try:
         for method, properties, body in channel.consume(queue, arguments=arguments, inactivity_timeout=3):
             if method is None and not met and start != "first":
-                raise Hole("the event read last is not where it was")
+                raise Gap("the event read last is not where it was")
             if method is None and once:
                 return
             if method is not None:
@@ -92,11 +96,11 @@ def main() -> None:
     counts = Counts(given.file)
     try:
         try:
-            read(counts, given.queue, "first" if counts.at is None else counts.at, given.once)
-        except Hole:  # the broker lost the stream and it was filled again: offsets are new, positions are not
+            read(counts, given.queue, "first" if counts.offset is None else counts.offset, given.once)
+        except Gap:  # the broker lost the stream and it was filled again: offsets are new, positions are not
             read(counts, given.queue, "first", given.once)
-    except Hole as hole:
-        sys.exit(f"{hole}: read them from the feed, GET /v1/events/rentals?after={counts.pos}")
+    except Gap as gap:
+        sys.exit(f"{gap}: read them from the feed, GET /v1/events/rentals?after={counts.position}")
     for category, times in counts.db.execute("SELECT category, times FROM lent ORDER BY times DESC, category"):
         print(f"{category:6} lent {times} times")
 

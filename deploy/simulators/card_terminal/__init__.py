@@ -1,0 +1,1 @@
+"""A card terminal for an installation without one: it approves, declines, answers late or never, as it was set to."""

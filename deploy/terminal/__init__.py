@@ -1,1 +1,0 @@
-"""A card terminal for an installation without one: it approves, declines, answers late or never, as it is told."""
