@@ -10,8 +10,8 @@ import pytest
 
 from tests.architecture.tree import ROOT, functions, named, short
 
-LONGEST_FILE = 400  # lines
-LONGEST_FUNCTION = 60
+LONGEST_FILE = 300  # lines
+LONGEST_FUNCTION = 40
 
 
 def test_no_file_is_too_long() -> None:

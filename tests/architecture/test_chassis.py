@@ -22,6 +22,7 @@ WORDS = frozenset(
         """,
     )
 )
+UNIT_OF_WORK = re.compile(r"units?[ _]?of[ _]?work|in_one_unit", re.I)  # a term of the field, no unit of an item
 PARTS = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
 
 
@@ -51,7 +52,7 @@ def _spoken(file: Path) -> Iterator[tuple[int, str]]:
     for token in tokenize.generate_tokens(io.StringIO(source).readline):
         is_said = token.type in (tokenize.NAME, tokenize.STRING, tokenize.COMMENT)
         if is_said and token.start[0] not in silent:
-            yield token.start[0], token.string
+            yield token.start[0], UNIT_OF_WORK.sub("", token.string)
 
 
 def _docstring_lines(source: str) -> set[int]:

@@ -1,121 +1,101 @@
-"""What is said between the services is said once: a contract and the intent or fact behind it can't drift apart."""
+"""What crosses a border is said once, as a contract: each is handled, answered, published or subscribed to."""
 
 from __future__ import annotations
 
 import inspect
-from dataclasses import MISSING, fields, is_dataclass
-from datetime import date, datetime
+import re
+from dataclasses import fields, is_dataclass
 from importlib import import_module
-from types import NoneType, UnionType
-from typing import Any, Union, get_args, get_origin, get_type_hints
+from importlib.util import find_spec
+from typing import Any
 
-import marshmallow
 import pytest
-from marshmallow import fields as wire
 
-from services.chassis.definition import Service
-from services.contracts.schema import Command, Page, Published, Query, snake
-from tests.architecture.tree import SERVICES
+from services.chassis.service import Service, SqlQuery
+from services.contracts.base import Page, is_contract, is_integration_event
+from tests.architecture.tree import ROOT, SERVICES
 
 DEFINED: dict[str, Service] = {name: import_module(f"services.{name}.service").SERVICE for name in SERVICES}
-PYTHON_TYPE: dict[type[wire.Field[Any]], Any] = {
-    wire.String: str,
-    wire.Email: str,
-    wire.Integer: int,
-    wire.Boolean: bool,
-    wire.Date: date,
-    wire.AwareDateTime: datetime,
-    wire.Dict: dict,
-}
 
 
-def contracts(service: str, kind: type) -> list[Any]:
-    """The contracts of a kind that a service's module holds."""
-    module = import_module(f"services.contracts.{service}")
-    held = [c for _, c in inspect.getmembers(module, inspect.isclass) if c.__module__ == module.__name__]
-    return [c for c in held if issubclass(c, kind)]
+def contracts(service: str, module: str) -> list[Any]:
+    """The contracts in a module of a service's package, as ``commands``."""
+    name = f"services.contracts.{service}.{module}"
+    if find_spec(name) is None:
+        return []
+    held = inspect.getmembers(import_module(name), lambda each: is_dataclass(each) and each.__module__ == name)
+    return [each for _, each in held]
 
 
-def differences(schema: type[marshmallow.Schema], shape: Any, *, whole: bool, at: str = "") -> list[str]:
-    """Where a schema and a dataclass differ. ``whole``: each has all fields of the other, as optional as there."""
-    hints, held = get_type_hints(shape), {f.name: f for f in fields(shape)}
-    sent = schema().fields
-    wrong = [f"{at}{name} is not in {shape.__name__}" for name in sent.keys() - held.keys()]
-    if whole:
-        wrong += [f"{at}{name} is not in {schema.__name__}" for name in held.keys() - sent.keys()]
-    for name in sent.keys() & held.keys():
-        place = f"{at}{name}"
-        wrong += _type_differences(sent[name], hints[name], whole=whole, at=place)
-        has_default = held[name].default is not MISSING or held[name].default_factory is not MISSING
-        if whole and sent[name].required == has_default:
-            wrong.append(f"{place} is required in one and has a default in the other")
-    return wrong
-
-
-def _type_differences(field: wire.Field[Any], hint: Any, *, whole: bool, at: str) -> list[str]:
-    choices = get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
-    plain = [each for each in choices if each is not NoneType]
-    wrong = [] if field.allow_none == (NoneType in choices) else [f"{at} may be null in one only"]
-    if len(plain) != 1:
-        return [*wrong, f"{at} has several types"]
-    if isinstance(field, wire.Nested):
-        if not is_dataclass(plain[0]):
-            return [*wrong, f"{at} is nested in one only"]
-        return [*wrong, *differences(type(field.schema), plain[0], whole=whole, at=f"{at}.")]
-    if isinstance(field, wire.List):
-        inner = get_args(plain[0])
-        if get_origin(plain[0]) is not tuple or len(inner) != 2 or inner[1] is not Ellipsis:
-            return [*wrong, f"{at} is a list in one, {plain[0]} in the other"]
-        return [*wrong, *_type_differences(field.inner, inner[0], whole=whole, at=f"{at}[]")]
-    expected = PYTHON_TYPE.get(type(field))
-    if (get_origin(plain[0]) or plain[0]) is not expected:
-        wrong.append(f"{at} is {type(field).__name__} in one, {plain[0]} in the other")
-    return wrong
+def names(contract: Any) -> set[str]:
+    """The fields of a contract, an event or a state."""
+    return {f.name for f in fields(contract)}
 
 
 @pytest.mark.parametrize("name", SERVICES)
-def test_every_command_has_an_intent_of_the_same_shape(name: str) -> None:
-    service, wrong = DEFINED[name], []
-    for contract in contracts(name, Command):
-        command = service.by_name.get(snake(contract.__name__))
-        if command is None:
-            wrong.append(f"{contract.__name__} is not in {name}'s table of contents")
-        else:
-            wrong += [f"{contract.__name__}: {w}" for w in differences(contract, command.intent, whole=True)]
-    assert not wrong
-    assert len(service.commands) == len(service.by_name) == len(service.by_intent)
+def test_every_command_is_handled_and_answered_with_a_view(name: str) -> None:
+    service = DEFINED[name]
+    assert {handler.command for handler in service.accepted.values()} == set(contracts(name, "commands"))
+    unanswered = [h.name for h in service.accepted.values() if h.answer is None or not _view_of(h.answer)]
+    assert not unanswered
+    assert len(service.commands) == len(service.handler_named) == len(service.handler_of)
+
+
+def _view_of(state: type) -> Any:
+    return next((base for base in state.__mro__ if is_contract(base)), None)
 
 
 @pytest.mark.parametrize("name", SERVICES)
 def test_every_query_is_answered(name: str) -> None:
-    asked = {snake(c.__name__) for c in contracts(name, Query) if c is not Page}
-    assert asked == set(DEFINED[name].query_of)
+    asked = {query.contract for query in DEFINED[name].queries}
+    assert asked == {contract for contract in contracts(name, "queries") if contract is not Page}
 
 
 @pytest.mark.parametrize("name", SERVICES)
-def test_every_published_fact_has_what_its_contract_promises(name: str) -> None:
-    service, wrong = DEFINED[name], []
-    for fact, contract in service.publish.items():
-        if contract.type_name != fact.TYPE:  # type: ignore[attr-defined]
-            wrong.append(f"{fact.__name__} is published under another name than {contract.__name__}")
-        wrong += [f"{contract.__name__}: {w}" for w in differences(contract, fact, whole=False)]
+def test_an_aggregate_that_is_read_alone_is_the_view_that_the_contract_names(name: str) -> None:
+    """Its row is the answer, as JSON: so the columns of the table, the fields of the state and of the view are one."""
+    wrong = [
+        query.contract.__name__
+        for query in DEFINED[name].queries
+        if isinstance(query, SqlQuery) and query.aggregate and query.contract.ANSWER is not _view_of(query.aggregate)  # type: ignore[attr-defined]
+    ]
     assert not wrong
-    assert set(service.publish.values()) == set(contracts(name, Published))
 
 
 @pytest.mark.parametrize("name", SERVICES)
-def test_what_is_heard_is_published_there(name: str) -> None:
+def test_every_published_event_has_what_its_contract_promises(name: str) -> None:
     service, wrong = DEFINED[name], []
-    for (source, type_name), contract in service.hears.items():
-        if contract not in DEFINED[source].publish.values() or contract.type_name != type_name:  # type: ignore[attr-defined]
-            wrong.append(f"{source} publishes no {type_name} as {contract.__name__}")
-    followed = {(v.source, on) for v in service.views for on in v.on if isinstance(on, str)}
+    for event, contract in service.published.items():
+        if contract.TYPE != event.TYPE:  # type: ignore[attr-defined]
+            wrong.append(f"{event.__name__} is published as {contract.TYPE}")  # type: ignore[attr-defined]
+        wrong += [f"{event.__name__} has no {field}" for field in names(contract) - names(event)]
     assert not wrong
-    assert (followed | set(service.reactions)) <= set(service.hears)
+    assert set(service.published.values()) == set(filter(is_integration_event, contracts(name, "events")))
 
 
 @pytest.mark.parametrize("name", SERVICES)
-def test_every_job_is_known_and_every_schedule_is_of_an_own_fact(name: str) -> None:
+def test_what_is_subscribed_to_is_published_there(name: str) -> None:
+    for (source, _), contract in DEFINED[name].subscribed.items():
+        assert source != name
+        assert contract in DEFINED[source].published.values()
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_every_own_event_belongs_to_one_aggregate_and_every_view_to_one_log(name: str) -> None:
     service = DEFINED[name]
-    assert set(service.schedule) <= set(service.facts.values())
-    assert set(service.root_of) == set(service.facts.values())  # each own fact belongs to one aggregate
+    assert set(service.aggregate_of) == set(service.events.values())
+    assert {projection.source for projection in service.projections} <= {"", "self", *SERVICES}
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_every_view_has_a_table_with_the_fields_of_its_state(name: str) -> None:
+    made = "\n".join(path.read_text() for path in sorted((ROOT / f"services/{name}/sql/migrations").glob("*.sql")))
+    made = re.sub(r"--.*", "", made)
+    for projection in DEFINED[name].projections:
+        table: str = projection.row_type.VIEW  # type: ignore[attr-defined]
+        body = re.search(rf"create table {table} \((.*?)\n?\);", made, re.DOTALL | re.IGNORECASE)
+        assert body, f"no table {table}"
+        columns = {column.split()[0].strip('"') for column in re.split(r",(?![^(]*\))", body[1])}
+        columns |= set(re.findall(rf"alter table {table} add (?:column )?(\w+)", made, re.IGNORECASE))
+        columns -= set(re.findall(rf"alter table {table} drop (?:column )?(\w+)", made, re.IGNORECASE))
+        assert columns == set(projection.columns), table

@@ -8,8 +8,9 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
+from services.contracts import SERVICES as SERVICES
+
 ROOT = Path(__file__).resolve().parents[2]
-SERVICES = ("inventory", "rentals", "billing", "notifications")
 NOT_OURS = {".git", ".venv", ".nanum", "__pycache__", ".pytest_cache", ".mypy_cache", ".ruff_cache", ".hypothesis"}
 
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Callable
+from dataclasses import fields
 from typing import Any
 
 import pytest
 
 from services.contracts import catalogue
+from services.contracts.base import PERSONS
 from services.contracts.catalogue import ADVICE, COMMAND, changes
-from services.contracts.schema import PERSONS
 from tests.architecture.test_contracts import DEFINED
 
 # Every id in an event names a person, whom analysts see by pseudonym alone, or one of these.
@@ -31,16 +32,16 @@ def test_the_kept_catalogue_is_fresh() -> None:
 
 
 def test_it_lists_what_the_services_publish() -> None:
-    published = {(name, service.name) for service in DEFINED.values() for name in service.published}
+    published = {(event.TYPE, service.name) for service in DEFINED.values() for event in service.published}  # type: ignore[attr-defined]
     assert {(name, event["service"]) for name, event in catalogue.catalogue().items()} == published
 
 
 def test_every_raised_version_can_be_lifted_to() -> None:
-    for kinds in catalogue.contracts().values():
-        for kind in kinds:
-            assert set(kind.upcasts) == set(range(1, kind.schema_version)), kind.__name__
+    for events in catalogue.contracts().values():
+        for event in events:
+            assert set(event.UPCASTS) == set(range(1, event.VERSION)), event.__name__
     for service in DEFINED.values():
-        steps = {(name, n) for name, fact in service.facts.items() for n in range(1, fact.SCHEMA)}  # type: ignore[attr-defined]
+        steps = {(name, n) for name, event in service.events.items() for n in range(1, event.SCHEMA)}  # type: ignore[attr-defined]
         assert set(service.upcasts) == steps, service.name
 
 
@@ -49,13 +50,14 @@ def test_every_id_is_known_to_be_of_a_person_or_of_a_thing() -> None:
     assert named <= PERSONS | THINGS
 
 
-def test_a_stream_named_after_a_person_is_of_a_fact_that_names_them() -> None:
+def test_a_stream_named_after_a_person_is_of_an_event_that_names_them() -> None:
     """So that the stream's name can be given with the pseudonym too."""
     for service in DEFINED.values():
-        for fact, contract in service.publish.items():
+        for event, contract in service.published.items():
+            named = {field.name for field in fields(contract)}
             for person in PERSONS:
-                stream: str = fact.STREAM  # type: ignore[attr-defined]
-                assert f"{{{person}}}" not in stream or person in contract().fields, fact.__name__
+                stream: str = event.STREAM  # type: ignore[attr-defined]
+                assert f"{{{person}}}" not in stream or person in named, event.__name__
 
 
 OLD = {

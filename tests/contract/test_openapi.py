@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from gateway import openapi
-from gateway.routes import ROUTES
+from gateway.api import ROUTES
+from gateway.docs import openapi
 
 KEPT = Path(__file__).parents[2] / "docs" / "api" / "openapi.json"
 
 
 def test_the_kept_document_is_fresh() -> None:
     fresh = KEPT.read_text(encoding="utf-8") == openapi.text(ROUTES)
-    assert fresh, "the API changed; run: python -m gateway.openapi > docs/api/openapi.json"
+    assert fresh, "the API changed; run: python -m gateway.docs.openapi > docs/api/openapi.json"

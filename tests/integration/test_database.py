@@ -13,9 +13,10 @@ from urllib.parse import urlsplit
 import psycopg
 import pytest
 
-from services.chassis import database, store
+from drills.chaos.proxy import Proxies
+from services.chassis.eventstore import store
+from services.chassis.foundation import database
 from services.rentals.service import SERVICE
-from tests.chaos.proxy import Proxies
 from tests.support.waiting import wait_for
 
 
@@ -92,8 +93,9 @@ import eventlet
 eventlet.monkey_patch()
 import sys
 import psycopg
-from services.chassis import database, green
-green.install()
+from services.chassis.foundation import database
+from services.chassis.process import eventlet_psycopg
+eventlet_psycopg.install()
 
 url, case = sys.argv[1:]
 with database.connect(url, patience=1.0 if case == "patience" else 20.0) as one, database.connect(url) as other:
@@ -116,7 +118,7 @@ with database.connect(url, patience=1.0 if case == "patience" else 20.0) as one,
         except BlockingIOError:
             pass
         said = eventlet.event.Event()
-        waiting = eventlet.spawn(lambda: (green._ready(near.fileno(), WAIT_RW, 5.0) > 0, said.wait()))
+        waiting = eventlet.spawn(lambda: (eventlet_psycopg._ready(near.fileno(), WAIT_RW, 5.0) > 0, said.wait()))
         eventlet.sleep(0)
         try:
             while far.fd.recv(1 << 20):
@@ -173,13 +175,13 @@ def test_who_is_slow_but_at_work_keeps_the_lock(fresh, monkeypatch):
         slow.execute("BEGIN")
         slow.execute("SELECT pg_advisory_xact_lock(log_key())")
         working = beside.submit(slow.execute, "SELECT 7 FROM pg_sleep(1.5)")
-        with pytest.raises(database.Locked), desk.turn([], []):
+        with pytest.raises(database.Locked), desk.begin():
             pass
         assert working.result().fetchone() == (7,)
         slow.execute("COMMIT")
 
 
-def test_who_vanished_in_the_midst_of_a_turn_does_not_keep_the_lock(fresh, proxies, monkeypatch):
+def test_who_vanished_in_the_midst_of_a_unit_of_work_does_not_keep_the_lock(fresh, proxies, monkeypatch):
     """Of a pipeline that breaks off the server waits for the rest, and none of its own bounds ends that."""
     monkeypatch.setattr(database, "BOUNDS", database.BOUNDS.replace("lock_timeout=3000", "lock_timeout=300"))
     monkeypatch.setattr(store, "SILENT", 0.2)
@@ -192,13 +194,13 @@ def test_who_vanished_in_the_midst_of_a_turn_does_not_keep_the_lock(fresh, proxi
         proxies.lose("postgres")
         desk = store.PostgresStore(SERVICE, direct)
 
-        def takes_its_turn():
+        def gets_the_lock():
             try:
-                with desk.turn([], []):
+                with desk.begin():
                     return True
-            except database.AWAY:
+            except database.UNAVAILABLE:
                 return False
 
-        assert not takes_its_turn()
-        wait_for(takes_its_turn, patience=10)
+        assert not gets_the_lock()
+        wait_for(gets_the_lock, patience=10)
         lost.close()

@@ -8,7 +8,8 @@ from uuid import uuid4, uuid5
 import psycopg
 import pytest
 
-from tests.support.centre import Desk, ask, barcodes, lend, refusals
+from services.rentals.checkout.model import DeclinePayment
+from tests.support.centre import Desk, barcodes, lend, refusals, send
 
 
 @pytest.fixture
@@ -22,13 +23,16 @@ class TestBatch:
         first, second = desk.do(lend(kim, "NG-C10-00001"), lend(lee, "NG-C10-00001"))
         assert first["result"]["state"] == "awaiting_payment"
         assert second["refused"]["code"] == "item_already_out"
-        assert second["refused"]["facts"]["rental_id"] == first["result"]["rental_id"]
+        assert second["refused"]["details"]["rental_id"] == first["result"]["rental_id"]
 
     def test_a_refused_command_does_not_touch_its_neighbours(self, desk):
         kim = desk.resident()
         outcomes = desk.do(lend(kim, "NG-C10-00001"), lend(kim, "NG-C10-99999"), lend(kim, "NG-C10-00002"))
         assert refusals(outcomes) == [None, "item_unknown", None]
-        assert [row[0] for row in desk.rows("SELECT barcode FROM hold ORDER BY 1")] == ["NG-C10-00001", "NG-C10-00002"]
+        assert [row[0] for row in desk.rows("SELECT barcode FROM item_allocation ORDER BY 1")] == [
+            "NG-C10-00001",
+            "NG-C10-00002",
+        ]
 
     def test_the_limit_counts_what_the_batch_has_lent_before(self, desk):
         kim = desk.resident()
@@ -38,9 +42,9 @@ class TestBatch:
     def test_positions_are_dense_and_versions_count_each_stream(self, desk):
         kim = desk.resident()
         desk.do(lend(kim, "NG-C10-00001"), lend(kim, "NG-C10-99999"), lend(kim, "NG-C10-00002"))
-        positions = [row[0] for row in desk.rows("SELECT pos FROM event ORDER BY pos")]
+        positions = [row[0] for row in desk.rows("SELECT position FROM event ORDER BY position")]
         assert positions == list(range(1, len(positions) + 1))
-        streams = desk.rows("SELECT stream, array_agg(version ORDER BY pos) FROM event GROUP BY stream")
+        streams = desk.rows("SELECT stream, array_agg(version ORDER BY position) FROM event GROUP BY stream")
         assert all(versions == list(range(1, len(versions) + 1)) for _, versions in streams)
 
     def test_a_reader_sees_its_own_write(self, desk):
@@ -56,10 +60,10 @@ class TestIdempotency:
     def test_the_same_command_again_answers_with_the_same_bytes_and_does_nothing(self, desk):
         command = lend(desk.resident(), "NG-C10-00001")
         first = desk.raw(command)
-        head = desk.rows("SELECT max(pos) FROM event")
+        head = desk.rows("SELECT max(position) FROM event")
         assert desk.raw(command) == first
         assert desk.raw(command, command) == first * 2
-        assert desk.rows("SELECT max(pos) FROM event") == head
+        assert desk.rows("SELECT max(position) FROM event") == head
 
     def test_twice_in_one_batch_is_once(self, desk):
         command = lend(desk.resident(), "NG-C10-00001")
@@ -77,7 +81,7 @@ class TestIdempotency:
         kim, id = desk.resident(), uuid4()
         desk.do(lend(kim, "NG-C10-00001", id=id))
         assert refusals(desk.do(lend(kim, "NG-C10-00002", id=id))) == ["idempotency_key_reused"]
-        assert desk.rows("SELECT barcode FROM hold") == [("NG-C10-00001",)]
+        assert desk.rows("SELECT barcode FROM item_allocation") == [("NG-C10-00001",)]
 
     def test_event_ids_come_from_the_command(self, desk):
         command = lend(desk.resident(), "NG-C10-00001")
@@ -88,7 +92,7 @@ class TestIdempotency:
 class TestBadInput:
     def test_unknown_command_and_wrong_shape_are_refused_beside_good_ones(self, desk):
         kim = desk.resident()
-        outcomes = desk.do(ask("lend_the_moon"), ask("start_rental", rental_id=7), lend(kim, "NG-C10-00001"))
+        outcomes = desk.do(send("lend_the_moon"), send("request_rental", rental_id=7), lend(kim, "NG-C10-00001"))
         assert refusals(outcomes) == ["unknown_command", "command_malformed", None]
 
 
@@ -108,19 +112,19 @@ class TestGuards:
             codes = refusals(answers)
             assert codes.count("item_already_out") == 7, codes
             (winner,) = (a for a in answers if "result" in a)
-            desk.do(ask("decline_payment", rental_id=winner["result"]["rental_id"]))
-            assert desk.rows("SELECT count(*) FROM hold") == [(0,)]
+            desk.own(DeclinePayment(rental_id=winner["result"]["rental_id"]))
+            assert desk.rows("SELECT count(*) FROM item_allocation") == [(0,)]
 
     def test_a_broken_guard_spares_the_neighbours_and_leaves_no_gap(self, desk):
         kim, lee = desk.resident(), desk.resident()
         bad, good = lend(kim, "NG-C10-00001"), lend(lee, "NG-C10-00002")
         with desk.store.pool.connection() as conn:  # an event that has the id which the bad command will want
-            (head,) = conn.execute("SELECT max(pos) FROM event").fetchone()
+            (head,) = conn.execute("SELECT max(position) FROM event").fetchone()
             event = {"id": str(uuid5(bad.id, "0")), "stream": "resident-x", "version": 1, "type": "resident.joined"}
             event |= {"schema": 1, "data": {"centre": "x", "resident_id": "x"}, "meta": {}, "at": "2026-11-23"}
             conn.execute("SELECT append(%s, %s)", (head, psycopg.types.json.Jsonb([event])))
         assert refusals(desk.do(bad, good)) == ["command_failed", None]
-        positions = [row[0] for row in desk.rows("SELECT pos FROM event ORDER BY pos")]
+        positions = [row[0] for row in desk.rows("SELECT position FROM event ORDER BY position")]
         assert positions == list(range(1, len(positions) + 1))
 
     def test_the_table_refuses_a_second_open_rental_even_when_the_decision_did_not_see_the_first(self, fresh):
@@ -128,7 +132,7 @@ class TestGuards:
         desk = Desk(database.app).opened("NG-C10-00001", "NG-C10-00002")
         desk.do(lend(desk.resident(), "NG-C10-00001"))
         with psycopg.connect(database.owner) as conn:
-            conn.execute("DELETE FROM hold")  # as if a decision overlooked it
+            conn.execute("DELETE FROM item_allocation")  # as if a decision overlooked it
         again, beside = lend(desk.resident(), "NG-C10-00001"), lend(desk.resident(), "NG-C10-00002")
         assert refusals(desk.do(again)) == ["command_failed"]
         assert refusals(desk.do(again, beside)) == ["command_failed", None]

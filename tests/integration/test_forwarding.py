@@ -8,15 +8,19 @@ import re
 
 import amqp
 import pytest
+from environs import EnvError, FileAwareEnv
 
-from deploy import analytics
-from deploy.analytics import BATCH, FeedAway, Forward
 from deploy.local.problems import InstallationError
 from deploy.local.rabbitmq import address_of
-from deploy.local.subscriptions import Subscriptions, hash_password
-from services.chassis.broker import BrokerAway
-from services.chassis.envelope import open_envelope
-from services.chassis.feed import Page
+from deploy.local.subscriptions import Subscriptions
+from integrations.analysts import __main__ as process
+from integrations.analysts import subscriptions as settings
+from integrations.analysts.forwarder import Forwarder, forward_each
+from integrations.analysts.gateway_feed import BATCH, FeedUnavailable
+from integrations.analysts.subscriptions import Subscription, hash_password
+from services.chassis.messaging.envelope import open_envelope
+from services.chassis.messaging.feed import Page
+from services.chassis.messaging.rabbitmq import BrokerUnavailable
 from tests.support.centre import Source
 
 numbers = itertools.count(1)
@@ -31,28 +35,29 @@ class Feed:
     def page(self, service, after):
         self.asked.append(after)
         if self.away:
-            raise FeedAway("nobody answers")
-        behind = [m for m in self.source.messages if m.pos > after]
-        return Page(self.source.epoch, self.source.messages[-1].pos, behind[:BATCH])
+            raise FeedUnavailable("nobody answers")
+        behind = [m for m in self.source.messages if m.position > after]
+        return Page(self.source.epoch, self.source.messages[-1].position, behind[:BATCH])
 
 
-class Desk:
+class Analyst:
     """One subscription: its forwarder, and the analyst's queue."""
 
     def __init__(self, servers, kind):
-        self.servers, self.kind, self.name = servers, kind, f"a{next(numbers)}"
+        self.servers, self.kind = servers, kind
+        self.subscription = Subscription(f"a{next(numbers)}", kind, ("inventory",))
         self.feed = Feed(Source())
-        self.forward = self.started()
+        self.forwarder = self.started()
 
     def started(self):
-        return Forward(self.servers.amqp_url("analytics"), self.name, self.kind, "inventory", self.feed.page)
+        return Forwarder(self.servers.amqp_url("analytics"), self.subscription, "inventory", self.feed.page)
 
     def fill(self):
-        while self.forward.step():
+        while self.forwarder.step():
             pass
 
     def queue(self):
-        return f"analytics.{self.name}.inventory.{self.kind}"
+        return f"analytics.{self.subscription.name}.inventory.{self.kind}"
 
     def read(self, last):
         """Positions in the queue from its first message up to the first message of ``last``."""
@@ -68,84 +73,84 @@ class Desk:
 
         arguments = {"x-stream-offset": "first"} if self.kind == "stream" else {}
         channel.basic_consume(self.queue(), callback=keep, arguments=arguments)
-        while not got or (got[-1].epoch, got[-1].pos) != last:
+        while not got or (got[-1].epoch, got[-1].position) != last:
             connection.drain_events(timeout=10)
         connection.collect()
         return got
 
 
 @pytest.fixture(params=["stream", "queue"])
-def desk(servers, request):
-    return Desk(servers, request.param)
+def analyst(servers, request):
+    return Analyst(servers, request.param)
 
 
 def items(source, count):
     for _ in range(count):
-        source.says("item.registered", "item-NG-C10-001", centre="c", barcode="NG-C10-001", category="C10")
+        source.publishes("item.registered", "item-c.NG-C10-001", centre="c", barcode="NG-C10-001", category="C10")
 
 
-def test_everything_arrives_in_order_as_it_was_said(desk):
-    source = desk.feed.source
+def test_everything_arrives_in_order_as_it_was_published(analyst):
+    source = analyst.feed.source
     items(source, BATCH + 20)
-    desk.fill()
+    analyst.fill()
     items(source, 5)
-    desk.fill()
-    assert desk.read((source.epoch, BATCH + 25)) == source.messages
+    analyst.fill()
+    assert analyst.read((source.epoch, BATCH + 25)) == source.messages
 
 
-def test_one_that_starts_again_repeats_a_batch_and_skips_nothing(desk):
-    source = desk.feed.source
+def test_one_that_starts_again_repeats_a_batch_and_skips_nothing(analyst):
+    source = analyst.feed.source
     items(source, 3 * BATCH)
-    desk.fill()
+    analyst.fill()
     items(source, 10)
-    desk.forward = desk.started()
-    desk.fill()
-    positions = [m.pos for m in desk.read((source.epoch, 3 * BATCH + 10))]
+    analyst.forwarder = analyst.started()
+    analyst.fill()
+    positions = [m.position for m in analyst.read((source.epoch, 3 * BATCH + 10))]
     assert sorted(set(positions)) == list(range(1, 3 * BATCH + 11))
     assert len(positions) <= 4 * BATCH + 10
 
 
-def test_where_most_facts_are_private_a_batch_is_looked_for_further_back(desk):
-    source = desk.feed.source
+def test_where_most_events_are_private_a_batch_is_looked_for_further_back(analyst):
+    source = analyst.feed.source
     items(source, 3 * BATCH)
-    source.messages = [m for m in source.messages if m.pos % 5 == 0]
-    desk.fill()
-    desk.forward = desk.started()
-    assert desk.forward.step() is True  # 300 in all: from the first
-    assert desk.feed.asked[-1] == 0
+    source.messages = [m for m in source.messages if m.position % 5 == 0]
+    analyst.fill()
+    analyst.forwarder = analyst.started()
+    assert analyst.forwarder.step() is True  # 300 in all: from the first
+    assert analyst.feed.asked[-1] == 0
 
 
-def test_a_log_that_was_restored_comes_anew(desk):
-    items(desk.feed.source, 7)
-    desk.fill()
-    other = desk.feed.source = Source(epoch="00000000-0000-4000-8000-000000000002")
+def test_a_log_that_was_restored_comes_anew(analyst):
+    items(analyst.feed.source, 7)
+    analyst.fill()
+    other = analyst.feed.source = Source(epoch="00000000-0000-4000-8000-000000000002")
     items(other, 3)
-    desk.fill()
-    got = desk.read((other.epoch, 3))
-    assert [m.pos for m in got] == [1, 2, 3, 4, 5, 6, 7, 1, 2, 3]
+    analyst.fill()
+    got = analyst.read((other.epoch, 3))
+    assert [m.position for m in got] == [1, 2, 3, 4, 5, 6, 7, 1, 2, 3]
 
 
-def test_an_empty_queue_beside_a_lost_mark_is_filled_from_the_first_event(desk, servers):
-    source = desk.feed.source
+def test_an_empty_queue_whose_companion_is_lost_too_is_filled_from_the_first_event(analyst, servers):
+    source = analyst.feed.source
     items(source, 7)
-    desk.fill()
+    analyst.fill()
     servers.broker_wipe()
     items(source, 1)
-    with pytest.raises(BrokerAway):
-        desk.fill()
-    desk.fill()
-    assert [m.pos for m in desk.read((source.epoch, 8))] == list(range(1, 9))
+    with pytest.raises(BrokerUnavailable):
+        analyst.fill()
+    analyst.fill()
+    assert [m.position for m in analyst.read((source.epoch, 8))] == list(range(1, 9))
 
 
 def test_one_that_waits_does_not_hold_up_the_others(servers):
-    silent, lively = Desk(servers, "stream"), Desk(servers, "stream")
+    silent, lively = Analyst(servers, "stream"), Analyst(servers, "stream")
     items(silent.feed.source, 3)
     items(lively.feed.source, 3)
     silent.feed.away = True
-    assert analytics.take_turns([silent.forward, lively.forward])
-    assert not analytics.take_turns([silent.forward, lively.forward])
+    assert forward_each([silent.forwarder, lively.forwarder])
+    assert not forward_each([silent.forwarder, lively.forwarder])
     silent.feed.away = False
-    assert analytics.take_turns([silent.forward, lively.forward])
+    assert forward_each([silent.forwarder, lively.forwarder])
     assert len(silent.read((silent.feed.source.epoch, 3))) == len(lively.read((lively.feed.source.epoch, 3))) == 3
 
 
@@ -193,3 +198,39 @@ class TestSubscriptions:
         subscriptions.add("lee", "stream", ["rentals"])
         with pytest.raises(InstallationError, match="known are lee"):
             subscriptions.named("kim")
+
+    def test_as_a_setting_it_says_all_but_the_password(self, tmp_path):
+        subscriptions = Subscriptions(tmp_path / "subscriptions.json")
+        assert settings.written(subscriptions) == ""
+        subscriptions.add("kim", "stream", ["rentals", "billing"])
+        subscriptions.add("lee", "queue", ["rentals"])
+
+        setting = settings.written(subscriptions)
+
+        assert setting == "kim:stream:rentals,billing lee:queue:rentals"
+        assert settings.read(setting) == [
+            Subscription("kim", "stream", ("rentals", "billing")),
+            Subscription("lee", "queue", ("rentals",)),
+        ]
+
+
+def test_the_settings_come_from_the_environment_and_the_secret_from_its_file(tmp_path, monkeypatch):
+    (tmp_path / "token").write_text("a secret of at least 32 characters\n")
+    for name, value in {
+        "SUBSCRIPTIONS": "kim:stream:rentals,billing lee:queue:rentals",
+        "GATEWAY_URL": "http://127.0.0.1:8080",
+        "AMQP_URL": "amqp://127.0.0.1/nanum",
+        "TOKEN_SECRET_FILE": str(tmp_path / "token"),
+        "CENTRE": "gwangju-namgu",
+    }.items():
+        monkeypatch.setenv(f"NANUM_{name}", value)
+
+    made, _ = process.forwarders(FileAwareEnv())
+
+    assert len(made) == 3
+    monkeypatch.setenv("NANUM_TOKEN_SECRET_FILE", str(tmp_path / "lost"))
+    with pytest.raises(ValueError, match="NANUM_TOKEN_SECRET_FILE"):
+        process.forwarders(FileAwareEnv())
+    monkeypatch.delenv("NANUM_GATEWAY_URL")
+    with pytest.raises(EnvError, match="NANUM_GATEWAY_URL"):
+        process.forwarders(FileAwareEnv())

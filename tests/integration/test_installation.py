@@ -16,10 +16,11 @@ from joserfc import jwt
 from joserfc.jwk import OctKey
 
 from deploy.local import Installation, InstallationError
+from deploy.local.config import ROOT
 from deploy.local.ports import Ports, is_free
-from deploy.local.processes import ROOT, SERVICES
 from deploy.local.secrets import Secrets, write_private
 from deploy.local.supervisor import exists
+from services.contracts import SERVICES
 from tests.support.broker import connect
 from tests.support.installation import Fleet, installation
 
@@ -85,7 +86,7 @@ class TestSecrets:
 
 class TestToken:
     def test_claims(self, tmp_path):
-        home = Installation(tmp_path, environ={})
+        home = Installation(tmp_path)
         token = jwt.decode(home.token("desk", "kim"), OctKey.import_key(home.secrets.value("token")), ["HS256"])
         assert token.header["alg"] == "HS256"
         claims = token.claims
@@ -96,7 +97,7 @@ class TestToken:
 
     def test_of_an_unknown_role_is_refused(self, tmp_path):
         with pytest.raises(InstallationError, match="resident, desk, manager, analyst"):
-            Installation(tmp_path, environ={}).token("king")
+            Installation(tmp_path).token("king")
 
 
 class TestSettings:
@@ -122,8 +123,8 @@ class TestSettings:
         ours = {servers.ports[name] for name in ("postgres", "rabbitmq", "epmd", "rabbitmq-nodes")}
         table = Path("/proc/net/tcp").read_text() + Path("/proc/net/tcp6").read_text()
         rows = [line.split() for line in table.splitlines()]
-        heard = {tuple(row[1].split(":")) for row in rows if len(row) > 3 and row[3] == "0A"}
-        addresses = {(int(port, 16), address) for address, port in heard if int(port, 16) in ours}
+        listening = {tuple(row[1].split(":")) for row in rows if len(row) > 3 and row[3] == "0A"}
+        addresses = {(int(port, 16), address) for address, port in listening if int(port, 16) in ours}
         assert {port for port, _ in addresses} == ours
         loopback = {"0100007F", "00000000000000000000000001000000"}
         assert {address for _, address in addresses} <= loopback
@@ -269,7 +270,7 @@ class TestLife:
         wait_until(lambda: not exists(pid))
         wait_until(lambda: not Fleet(tmp_path).supervisor.running)
 
-    def test_a_port_that_another_took_while_we_were_down_is_left_to_him(self):
+    def test_a_port_that_another_took_while_we_were_down_is_left_to_it(self):
         with installation(only={"epmd"}) as fleet:
             fleet.down()
             port = fleet.ports["epmd"]

@@ -8,14 +8,15 @@ from urllib.parse import urlsplit
 import amqp
 import pytest
 
-from services.chassis import database, dead, metrics
-from services.chassis import relay as relaying
-from services.chassis.broker import BrokerAway, Inlet, Publisher
-from services.chassis.envelope import NotAnEnvelope, open_envelope
-from services.chassis.relay import PostgresOutbox, Relay
-from services.chassis.wake import Wake
+from drills.chaos.proxy import Proxies
+from services.chassis.foundation import database, metrics
+from services.chassis.foundation.signals import Signal
+from services.chassis.messaging import dead_letters
+from services.chassis.messaging import relay as relaying
+from services.chassis.messaging.envelope import NotAnEvent, open_envelope
+from services.chassis.messaging.rabbitmq import BrokerUnavailable, Consumer, Publisher
+from services.chassis.messaging.relay import PostgresOutbox, Relay
 from services.rentals.service import SERVICE
-from tests.chaos.proxy import Proxies
 from tests.support.broker import connect, empty
 from tests.support.centre import Desk, barcodes, lend
 from tests.support.waiting import wait_for
@@ -30,23 +31,23 @@ def rentals(fresh):
 
 
 @pytest.fixture
-def inlet(servers):
+def consumer(servers):
     """Billing's queue of rentals, emptied."""
-    inlet = Inlet(servers.amqp_url("billing"), "billing", "rentals")
-    inlet.open()
-    empty(inlet)
-    yield inlet
-    inlet.close()
+    consumer = Consumer(servers.amqp_url("billing"), "billing", "rentals")
+    consumer.open()
+    empty(consumer)
+    yield consumer
+    consumer.close()
 
 
-def taken(inlet, count):
+def taken(consumer, count):
     """So many messages from the queue."""
     got = []
 
     def enough():
-        deliveries = inlet.take(0.1)
+        deliveries = consumer.take(0.1)
         if deliveries:
-            inlet.done(deliveries[-1])
+            consumer.done(deliveries[-1])
         got.extend(open_envelope(p["application_headers"], body) for _, p, body in deliveries)
         return len(got) >= count
 
@@ -57,18 +58,18 @@ def taken(inlet, count):
 @pytest.fixture
 def relay(rentals, servers):
     bus = Publisher(servers.amqp_url("rentals"), "rentals")
-    yield Relay(SERVICE, rentals.url, bus, Wake())
+    yield Relay(SERVICE, rentals.url, bus, Signal())
     bus.close()
 
 
 class TestPublishing:
-    def test_in_order_with_the_chain_of_previous_positions(self, rentals, relay, inlet):
+    def test_in_order_with_the_chain_of_previous_positions(self, rentals, relay, consumer):
         kim = rentals.resident()
         rentals.do(lend(kim, "NG-C10-00001"), lend(kim, "NG-C10-00002"))
         with database.connect(rentals.url) as conn:
             assert relay.step(PostgresOutbox(SERVICE, conn))
             assert not relay.step(PostgresOutbox(SERVICE, conn))
-        messages = taken(inlet, 5)
+        messages = taken(consumer, 5)
         assert [m.type for m in messages] == [
             "house_rules.adopted",
             "resident.joined",
@@ -76,24 +77,24 @@ class TestPublishing:
             "rental.requested",
             "rental.requested",
         ]
-        assert [m.previous for m in messages] == [0, *(m.pos for m in messages[:-1])]
+        assert [m.previous for m in messages] == [0, *(m.position for m in messages[:-1])]
         assert messages == rentals_feed(rentals)
 
-    def test_nothing_private_leaves(self, rentals, relay, inlet):
+    def test_nothing_private_leaves(self, rentals, relay, consumer):
         rentals.do(lend(rentals.resident(), "NG-C10-00001"))
         with database.connect(rentals.url) as conn:
             relay.step(PostgresOutbox(SERVICE, conn))
-        requested = taken(inlet, 4)[-1]
+        requested = taken(consumer, 4)[-1]
         assert "answer_by" not in requested.data  # the contract lacks it, so it stays here
         assert requested.data["fee_krw"] == 1200
 
-    def test_a_crash_between_publishing_and_the_cursor_repeats_and_never_skips(self, rentals, relay, inlet):
+    def test_a_crash_between_publishing_and_the_cursor_repeats_and_never_skips(self, rentals, relay, consumer):
         rentals.do(lend(rentals.resident(), "NG-C10-00001"))
         with database.connect(rentals.url) as conn:
             relay.step(PostgresOutbox(SERVICE, conn))
-            conn.execute("UPDATE relayed SET pos = 1")
+            conn.execute("UPDATE relay_cursor SET position = 1")
             relay.step(PostgresOutbox(SERVICE, conn))
-        positions = [m.pos for m in taken(inlet, 7)]
+        positions = [m.position for m in taken(consumer, 7)]
         assert positions == [1, 2, 3, 4, 2, 3, 4]
 
     def test_everything_is_kept_in_the_stream_and_may_be_read_again(self, rentals, relay, servers):
@@ -131,10 +132,12 @@ class TestPublishing:
         port = urlsplit(rentals.url).port
         far = rentals.url.replace(f":{port}/", f":{proxies.add('postgres', port)}/")
         amqp_url = servers.amqp_url("rentals")
-        relays = [Relay(SERVICE, url, Publisher(amqp_url, "rentals"), Wake()) for url in (far, rentals.url)]
+        relays = [Relay(SERVICE, url, Publisher(amqp_url, "rentals"), Signal()) for url in (far, rentals.url)]
 
         def relayed():
-            return rentals.rows("SELECT (SELECT pos FROM relayed) = (SELECT max(pos) FROM event)") == [(True,)]
+            return rentals.rows("SELECT (SELECT position FROM relay_cursor) = (SELECT max(position) FROM event)") == [
+                (True,)
+            ]
 
         try:
             threading.Thread(target=relays[0].run, daemon=True).start()
@@ -150,16 +153,16 @@ class TestPublishing:
 
 
 def rentals_feed(desk):
-    from services.chassis.feed import Feed
+    from services.chassis.messaging.feed import Feed
 
     with desk.store.pool.connection() as conn:
         return Feed(SERVICE).page(conn, 0, 500).messages
 
 
 def again(relay, desk):
-    """Publish everything, from the first fact."""
+    """Publish everything, from the first event."""
     with database.connect(desk.url) as conn:
-        conn.execute("UPDATE relayed SET pos = 0")
+        conn.execute("UPDATE relay_cursor SET position = 0")
         assert relay.step(PostgresOutbox(SERVICE, conn))
 
 
@@ -191,7 +194,7 @@ class TestBroker:
     def test_an_absent_broker_is_said_so_and_the_relay_goes_on_when_it_is_back(self, rentals, relay, servers):
         servers.broker_stop()
         try:
-            with database.connect(rentals.url) as conn, pytest.raises(BrokerAway):
+            with database.connect(rentals.url) as conn, pytest.raises(BrokerUnavailable):
                 relay.step(PostgresOutbox(SERVICE, conn))
         finally:
             servers.broker_start()
@@ -200,7 +203,7 @@ class TestBroker:
             with database.connect(rentals.url) as conn:
                 try:
                     return relay.step(PostgresOutbox(SERVICE, conn))
-                except BrokerAway:  # it answers before its streams have found their leaders
+                except BrokerUnavailable:  # it answers before its streams have found their leaders
                     return False
 
         assert wait_for(goes_on)
@@ -214,18 +217,18 @@ class TestBroker:
             channel.exchange_declare("rentals.events", "topic", passive=True)
         connection.collect()
 
-    def test_a_message_that_is_no_fact_goes_to_the_dead_letters(self, servers, inlet):
+    def test_a_message_that_is_no_event_goes_to_the_dead_letters(self, servers, consumer):
         connection = connect(servers.amqp_url("rentals"))
         channel = connection.channel()
         channel.confirm_select()
-        channel.basic_publish_confirm(amqp.Message("no fact"), "rentals.events", "rental.started")
-        deliveries = wait_for(lambda: inlet.take(0.1))
-        with pytest.raises(NotAnEnvelope):
+        channel.basic_publish_confirm(amqp.Message("no event"), "rentals.events", "rental.started")
+        deliveries = wait_for(lambda: consumer.take(0.1))
+        with pytest.raises(NotAnEvent):
             open_envelope(deliveries[0][1].get("application_headers") or {}, deliveries[0][2])
-        inlet.reject(deliveries[0])
+        consumer.reject(deliveries[0])
         url = servers.amqp_url("billing")
-        (letter,) = wait_for(lambda: dead.letters(url, "billing"))
-        assert (letter["queue"], letter["body"]) == ("billing.from.rentals", "no fact")
-        assert dead.letters(url, "billing") == [letter]  # to look takes nothing away
-        assert (dead.purge(url, "billing"), dead.letters(url, "billing")) == (1, [])
+        (letter,) = wait_for(lambda: dead_letters.letters(url, "billing"))
+        assert (letter["queue"], letter["body"]) == ("billing.from.rentals", "no event")
+        assert dead_letters.letters(url, "billing") == [letter]  # to look takes nothing away
+        assert (dead_letters.purge(url, "billing"), dead_letters.letters(url, "billing")) == (1, [])
         connection.close()

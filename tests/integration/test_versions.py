@@ -1,29 +1,38 @@
-"""Facts of older schemas, from the log to the feed: lifted step by step; those of a newer release are said so."""
+"""Events of older schemas, from the log to the feed: lifted step by step; those of a newer release are said so."""
 
 from __future__ import annotations
 
 from typing import Any
 from uuid import uuid4
 
-import marshmallow
 import pytest
-from marshmallow import fields
 
-from services.chassis.codec import encode
-from services.chassis.definition import Service, View
-from services.chassis.feed import Feed, read_fact
-from services.chassis.kernel import fact, state
-from services.chassis.store import Changes, PostgresStore, Stored
-from services.contracts.schema import Published, SchemaUnknown, krw
+from services.chassis.domain import event, state
+from services.chassis.eventstore.store import PostgresStore
+from services.chassis.eventstore.unit_of_work import StoredEvent
+from services.chassis.foundation.codec import Malformed, encode
+from services.chassis.messaging.envelope import Message
+from services.chassis.messaging.feed import Feed, integration_event, stored_event
+from services.chassis.service import Capability, Policy, Projection, Service
+from services.contracts import base
+from services.contracts.base import SchemaUnknown
 from tests.support.centre import MONDAY
 
 
-@fact("toy.sold", stream="toy-{toy_id}", schema=3)
-class ToySold:
-    """Version 1 had the price as a text, version 2 no buyer's count."""
+@base.integration_event(
+    "toy.sold", version=2, upcasts={1: lambda old: {**old, "price_krw": old["price_thousands"] * 1000}}
+)
+class ToySoldContract:
+    """What leaves: the contract's own versions, apart from those of the log. Version 1 had a price in thousands."""
 
     toy_id: str
     price_krw: int
+
+
+@event(stream="toy-{toy_id}", schema=3)
+class ToySold(ToySoldContract):
+    """Version 1 had the price as a text, version 2 no count of pieces."""
+
     pieces: int
 
 
@@ -33,28 +42,12 @@ class Toy:
     version: int = 0
 
 
-class ToySoldContract(Published):
-    """What leaves: the contract's own versions, apart from those of the log. Version 1 had a price in thousands."""
-
-    type_name = "toy.sold"
-    schema_version = 2
-    upcasts = {1: lambda old: {**old, "price_krw": old["price_thousands"] * 1000}}  # noqa: RUF012
-    toy_id = fields.String(required=True)
-    price_krw = krw()
-
-
 UPCASTS = {
     ("toy.sold", 1): lambda old: {"toy_id": old["toy_id"], "price_krw": int(old["price"].removesuffix(" won"))},
     ("toy.sold", 2): lambda old: {**old, "pieces": 1},
 }
-SHOP = Service(
-    name="rentals",
-    commands=(),
-    views=(View(Toy, lambda row, _: row, {ToySold: lambda sold: [sold.toy_id]}),),
-    queries=(),
-    publish={ToySold: ToySoldContract},
-    upcasts=UPCASTS,
-)
+TOYS = Projection(Toy, lambda row, _: row, {ToySold: lambda sold: [sold.toy_id]})
+SHOP = Service("rentals", Capability("toys", projections=[TOYS], upcasts=UPCASTS))
 STORED = {
     1: {"toy_id": "bear", "price": "3000 won"},
     2: {"toy_id": "bear", "price_krw": 3000},
@@ -63,8 +56,8 @@ STORED = {
 
 
 @pytest.mark.parametrize("schema", STORED)
-def test_every_schema_is_read_as_todays_fact(schema: int) -> None:
-    assert read_fact(SHOP, "toy.sold", schema, encode(STORED[schema])) == ToySold(
+def test_every_schema_is_read_as_todays_event(schema: int) -> None:
+    assert stored_event(SHOP, "toy.sold", schema, encode(STORED[schema])) == ToySold(
         toy_id="bear", price_krw=3000, pieces=1
     )
 
@@ -85,7 +78,7 @@ def test_a_log_with_all_schemas_is_published_in_todays_contract(fresh: Any) -> N
     assert {m.headers()["cloudEvents_dataschema"] for m in messages} == {"/schemas/toy.sold/2"}
 
 
-def test_a_fact_of_a_newer_release_stops_the_feed_with_a_sentence(fresh: Any) -> None:
+def test_a_event_of_a_newer_release_stops_the_feed_with_a_sentence(fresh: Any) -> None:
     store = PostgresStore(SHOP, fresh("rentals").app)
     _append(store, 4)
     with store.pool.connection() as conn, pytest.raises(SchemaUnknown, match=r"schema version 4, known are 1 to 3"):
@@ -93,31 +86,49 @@ def test_a_fact_of_a_newer_release_stops_the_feed_with_a_sentence(fresh: Any) ->
 
 
 def test_a_missing_step_is_named() -> None:
-    gap = Service(name="shop", commands=(), views=SHOP.views, queries=(), upcasts={("toy.sold", 1): dict})
+    gap = Service("shop", Capability("toys", projections=[TOYS], upcasts={("toy.sold", 1): dict}))
     with pytest.raises(SchemaUnknown, match="no upcast from 2"):
-        read_fact(gap, "toy.sold", 1, encode(STORED[1]))
+        stored_event(gap, "toy.sold", 1, encode(STORED[1]))
 
 
 class TestReading:
     """What another service published, as the reader's contract has it."""
 
+    READER = Service("reader", Capability("toys", policies=[Policy(ToySoldContract, lambda sold: [])]))
+
+    def read(self, data: dict[str, Any], version: int) -> Any:
+        message = Message(
+            source=ToySoldContract.SOURCE,  # type: ignore[attr-defined]
+            epoch="",
+            position=1,
+            previous=0,
+            id="",
+            type="toy.sold",
+            stream="toy-bear",
+            version=1,
+            at=MONDAY,
+            data=data,
+            schema=version,
+        )
+        return integration_event(self.READER, message)
+
     def test_an_older_version_is_lifted_and_unknown_fields_are_ignored(self) -> None:
-        read = ToySoldContract().read({"toy_id": "bear", "price_thousands": 3, "colour": "red"}, 1)
-        assert read == {"toy_id": "bear", "price_krw": 3000}
+        read = self.read({"toy_id": "bear", "price_thousands": 3, "colour": "red"}, 1)
+        assert read == ToySoldContract(toy_id="bear", price_krw=3000)
 
     def test_a_newer_version_is_refused(self) -> None:
         with pytest.raises(SchemaUnknown, match="run a newer release"):
-            ToySoldContract().read({"toy_id": "bear", "price_krw": 3000}, 3)
+            self.read({"toy_id": "bear", "price_krw": 3000}, 3)
 
     def test_what_does_not_satisfy_the_contract_is_refused(self) -> None:
-        with pytest.raises(marshmallow.ValidationError, match="price_krw"):
-            ToySoldContract().read({"toy_id": "bear"}, 2)
+        with pytest.raises(Malformed, match="price_krw"):
+            self.read({"toy_id": "bear"}, 2)
 
 
 def _append(store: PostgresStore, *schemas: int) -> None:
-    with store.turn([], []) as turn:
-        events = [
-            Stored(uuid4(), "toy-bear", n + 1, "toy.sold", schema, STORED.get(schema, {}), {}, MONDAY)
+    with store.begin() as uow:
+        uow.events = [
+            StoredEvent(uuid4(), "toy-bear", n + 1, "toy.sold", schema, STORED.get(schema, {}), {}, MONDAY)
             for n, schema in enumerate(schemas)
         ]
-        turn.commit(Changes(base=turn.head, events=events))
+        uow.commit()

@@ -22,8 +22,8 @@ def kim(api):
 
 
 @pytest.fixture(scope="module")
-def shelf(api):
-    return api.shelve(8)
+def stock(api):
+    return api.stock(8)
 
 
 def refused(answer, status, code):
@@ -33,7 +33,7 @@ def refused(answer, status, code):
     assert (answer.status_code, problem["code"]) == (status, code), problem
     for language in ("ko", "en"):
         assert problem[f"title_{language}"] and problem[f"detail_{language}"]
-    assert not re.search(r"\{\w+\}", problem["detail_ko"] + problem["detail_en"])  # a fact that was not filled in
+    assert not re.search(r"\{\w+\}", problem["detail_ko"] + problem["detail_en"])  # a detail that was not filled in
     assert problem["request_id"] == answer.headers["X-Request-Id"]
     return problem
 
@@ -62,60 +62,60 @@ class TestLending:
             ({"barcodes": ["x y"]}, 400, "invalid_request"),
         ],
     )
-    def test_is_refused(self, api, kim, shelf, change, status, code):
+    def test_is_refused(self, api, kim, stock, change, status, code):
         before = head(api)
-        refused(lending(api, api.order(kim, shelf[0]) | change), status, code)
+        refused(lending(api, api.order(kim, stock[0]) | change), status, code)
         assert head(api) == before
 
-    def test_of_a_unit_that_is_out(self, api, kim, shelf):
-        api.lend(kim, shelf[0])
-        problem = refused(lending(api, api.order(api.resident(), shelf[0])), 409, "item_already_out")
-        assert problem["facts"]["barcode"] == shelf[0]
+    def test_of_an_item_that_is_out(self, api, kim, stock):
+        api.lend(kim, stock[0])
+        problem = refused(lending(api, api.order(api.resident(), stock[0])), 409, "item_already_out")
+        assert problem["details"]["barcode"] == stock[0]
 
-    def test_of_a_unit_that_is_not_ready(self, api, kim):
+    def test_of_an_item_that_is_not_ready(self, api, kim):
         barcode = f"TT-C10-{uuid.uuid4().hex[:8].upper()}"
         api.post("/v1/items", {"barcode": barcode, "category": "C10"}, role="manager")
         wait_for(lambda: api.call("GET", f"/v1/quotes?barcodes={barcode}&nights=1").status_code == 409)
         refused(lending(api, api.order(kim, barcode)), 409, "item_not_ready")
 
-    def test_of_the_same_unit_twice(self, api, kim, shelf):
-        refused(lending(api, api.order(kim, shelf[1], shelf[1])), 400, "barcode_repeated")
+    def test_of_the_same_item_twice(self, api, kim, stock):
+        refused(lending(api, api.order(kim, stock[1], stock[1])), 400, "barcode_repeated")
 
-    def test_to_an_unverified_resident(self, api, shelf):
-        refused(lending(api, api.order(api.resident(verified=False), shelf[1])), 422, "resident_not_verified")
+    def test_to_an_unverified_resident(self, api, stock):
+        refused(lending(api, api.order(api.resident(verified=False), stock[1])), 422, "resident_not_verified")
 
-    def test_to_a_suspended_resident(self, api, shelf):
+    def test_to_a_suspended_resident(self, api, stock):
         lee = api.resident()
         api.post(f"/v1/residents/{lee}/suspension", {"until": "2999-12-31", "reason": "conduct"}, role="manager")
-        refused(lending(api, api.order(lee, shelf[1])), 422, "resident_is_suspended")
+        refused(lending(api, api.order(lee, stock[1])), 422, "resident_is_suspended")
         assert api.call("DELETE", f"/v1/residents/{lee}/suspension", role="manager").ok
-        assert api.lend(lee, shelf[1])["state"] == "out"
+        assert api.lend(lee, stock[1])["state"] == "out"
 
     def test_of_too_many_items(self, api):
-        chairs, lanterns = api.shelve(3, "C10"), api.shelve(3, "C26")
+        chairs, lanterns = api.stock(3, "C10"), api.stock(3, "C26")
         refused(lending(api, api.order(api.resident(), *chairs, *lanterns)), 422, "too_many_items")
 
-    def test_of_too_many_of_one_category(self, api, shelf):
-        refused(lending(api, api.order(api.resident(), *shelf[3:8])), 422, "too_many_of_category")
+    def test_of_too_many_of_one_category(self, api, stock):
+        refused(lending(api, api.order(api.resident(), *stock[3:8])), 422, "too_many_of_category")
 
 
 class TestReturning:
-    def test_what_is_not_out_or_not_of_this_rental_or_without_a_cause(self, api, shelf):
-        rental = api.lend(api.resident(), shelf[2])
+    def test_what_is_not_out_or_not_of_this_rental_or_without_a_cause(self, api, stock):
+        rental = api.lend(api.resident(), stock[2])
         path = f"/v1/rentals/{rental['rental_id']}/return"
 
         def back(barcode, **found):
             return api.call("POST", path, {"items": [{"barcode": barcode, "condition": "good", **found}]})
 
         refused(back("NG-C10-001"), 409, "item_not_in_rental")
-        refused(back(shelf[2], condition="damaged"), 400, "cause_missing")
-        refused(back(shelf[2], condition="melted"), 400, "invalid_request")
+        refused(back(stock[2], condition="damaged"), 400, "cause_missing")
+        refused(back(stock[2], condition="melted"), 400, "invalid_request")
         refused(api.call("POST", f"{path}x", {}), 404, "unknown_path")
         missing = api.call(
-            "POST", "/v1/rentals/gwangju-namgu.none/return", {"items": [{"barcode": shelf[2], "condition": "good"}]}
+            "POST", "/v1/rentals/gwangju-namgu.none/return", {"items": [{"barcode": stock[2], "condition": "good"}]}
         )
         refused(missing, 404, "rental_unknown")
-        assert back(shelf[2]).ok
+        assert back(stock[2]).ok
 
 
 class TestRequests:
@@ -132,9 +132,9 @@ class TestRequests:
         big = b'{"resident_id": "' + b"x" * (1024 * 1024) + b'"}'
         refused(lending(api, big, Content_Type="application/json"), 413, "body_too_large")
 
-    def test_no_key_a_used_key_and_the_same_request_again(self, api, shelf):
+    def test_no_key_a_used_key_and_the_same_request_again(self, api, stock):
         kim, key = api.resident(), str(uuid.uuid4())
-        order = api.order(kim, shelf[3])
+        order = api.order(kim, stock[3])
         refused(lending(api, order, Idempotency_Key=""), 400, "idempotency_key_missing")
         first = lending(api, order, Idempotency_Key=key)
         again = lending(api, order, Idempotency_Key=key)
@@ -150,8 +150,8 @@ class TestRequests:
 
 
 class TestWhoAsks:
-    def test_no_token_a_forged_one_and_another_role(self, api, kim, shelf):
-        order = api.order(kim, shelf[4])
+    def test_no_token_a_forged_one_and_another_role(self, api, kim, stock):
+        order = api.order(kim, stock[4])
         answer = lending(api, order, role="")
         refused(answer, 401, "token_missing")
         assert answer.headers["WWW-Authenticate"].startswith("Bearer")
@@ -159,9 +159,9 @@ class TestWhoAsks:
         refused(lending(api, order, role="analyst"), 403, "role_not_allowed")
         refused(lending(api, order, role=f"resident:{kim}"), 403, "role_not_allowed")
 
-    def test_a_resident_sees_their_own_rentals_alone(self, api, shelf):
+    def test_a_resident_sees_their_own_rentals_alone(self, api, stock):
         kim, lee = api.resident(), api.resident()
-        rental = api.lend(kim, shelf[5])
+        rental = api.lend(kim, stock[5])
         path = f"/v1/rentals/{rental['rental_id']}"
         assert api.call("GET", path, role=f"resident:{kim}").ok
         refused(api.call("GET", path, role=f"resident:{lee}"), 404, "not_found")

@@ -55,7 +55,7 @@ def all_items(api):
 class TestBorrowAndReturn:
     def test_from_the_scan_to_the_shelf(self, api):
         kim = api.resident(email="kim@nanum.localhost")
-        one, two = api.shelve(2)
+        one, two = api.stock(2)
         before = free(api, "C10")
         quote = api.get(f"/v1/quotes?barcodes={one},{two}&nights=2&resident_id={kim}")
 
@@ -65,7 +65,7 @@ class TestBorrowAndReturn:
         assert (rental["fee_krw"], rental["due_on"]) == (quote["fee_krw"], quote["due_on"])
         wait_for(lambda: free(api, "C10") == before - 2)
         wait_for(lambda: api.get(f"/v1/items/{one}")["state"] == "out")
-        sent = api.happened("notifications", "notice.sent", resident_id=kim, kind="receipt")
+        sent = api.happened("notifications", "notice.sent", resident_id=kim, topic="receipt")
         assert sent["correlation_id"]
         receipt = wait_for(lambda: [m for m in letters(api) if m["to"] and "kim@nanum.localhost" in m["to"]])[0]
         assert f"{rental['fee_krw']:,}원" in receipt.get_payload(decode=True).decode()
@@ -78,19 +78,19 @@ class TestBorrowAndReturn:
         wait_for(lambda: api.call("GET", f"/v1/quotes?barcodes={one}&nights=1").ok)
 
     def test_one_correlation_id_follows_the_request_through_every_service(self, api):
-        (barcode,) = api.shelve(1)
+        (barcode,) = api.stock(1)
         body = api.order(api.resident(), barcode)
         api.post("/v1/rentals", body, Prefer="wait=20", X_Request_Id="story-of-one-rental")
 
-        def told(service):
+        def published(service):
             return {e["type"] for e in api.events(service) if e["correlation_id"] == "story-of-one-rental"}
 
-        wait_for(lambda: "notice.sent" in told("notifications"))
-        assert told("rentals") == {"rental.requested", "rental.started"}
-        assert told("billing") == {"payment.captured"}
+        wait_for(lambda: "notice.sent" in published("notifications"))
+        assert published("rentals") == {"rental.requested", "rental.started"}
+        assert published("billing") == {"payment.captured"}
 
     def test_history_tells_each_step_with_who_did_it(self, api):
-        (barcode,) = api.shelve(1)
+        (barcode,) = api.stock(1)
         rental = api.lend(api.resident(), barcode)
         api.take_back(rental)
         history = api.get(f"/v1/rentals/{rental['rental_id']}/history")["data"]
@@ -100,20 +100,20 @@ class TestBorrowAndReturn:
         assert [step["actor"]["role"] for step in history] == ["desk", "service", "desk", "desk"]
 
     def test_reminders_wait_for_their_time(self, api):
-        (barcode,) = api.shelve(1)
+        (barcode,) = api.stock(1)
         rental = api.lend(api.resident(), barcode)
-        api.happened("notifications", "notice.sent", kind="receipt")
+        api.happened("notifications", "notice.sent", topic="receipt")
         rental_id = rental["rental_id"]
 
         def waiting():
-            statement = "SELECT kind, due FROM job WHERE done_at IS NULL AND data::text LIKE %s ORDER BY due"
+            statement = "SELECT name, due FROM job WHERE done_at IS NULL AND data::text LIKE %s ORDER BY due"
             return [due.isoformat() for _, due in sql(api, "notifications", statement, f"%{rental_id}%")]
 
         due = wait_for(waiting)
         assert due[-1].startswith(rental["due_on"])
 
-    def test_units_may_come_back_one_by_one(self, api):
-        one, two = api.shelve(2)
+    def test_items_may_come_back_one_by_one(self, api):
+        one, two = api.stock(2)
         rental = api.lend(api.resident(), one, two)
         path = f"/v1/rentals/{rental['rental_id']}/return"
         assert api.post(path, {"items": [{"barcode": one, "condition": "good"}]})["state"] == "out"
@@ -128,23 +128,23 @@ def sql(api, service, statement, *parameters):
 
 
 class TestPayment:
-    def test_a_declined_card_releases_the_units_and_says_so(self, api):
-        (barcode,) = api.shelve(1)
+    def test_a_declined_card_releases_the_items_and_says_so(self, api):
+        (barcode,) = api.stock(1)
         kim = api.resident()
         api.terminal("decline")
         rental = api.lend(kim, barcode)
         assert (rental["state"], rental["cancelled_because"]) == ("cancelled", "payment_declined")
-        api.happened("notifications", "notice.sent", resident_id=kim, kind="payment_failed")
+        api.happened("notifications", "notice.sent", resident_id=kim, topic="payment_failed")
         api.terminal_approves()
         assert api.lend(kim, barcode)["state"] == "out"
 
     def test_a_late_answer_is_waited_for(self, api):
-        (barcode,) = api.shelve(1)
+        (barcode,) = api.stock(1)
         api.terminal("late", after_seconds=1.5)
         assert api.lend(api.resident(), barcode)["state"] == "out"
 
     def test_a_lost_reply_is_asked_again_and_the_card_is_charged_once(self, api):
-        (barcode,) = api.shelve(1)
+        (barcode,) = api.stock(1)
         api.terminal("lose_reply")
         rental = api.lend(api.resident(), barcode)
         assert rental["state"] == "out"
@@ -152,7 +152,7 @@ class TestPayment:
         assert payment["state"] == "captured" and payment["amount_krw"] == rental["fee_krw"]
 
     def test_the_ledger_balances_and_equals_what_the_terminal_took(self, api):
-        (barcode,) = api.shelve(1)
+        (barcode,) = api.stock(1)
         api.lend(api.resident(), barcode)
         ledger = api.get("/v1/ledger", role="manager")
         assert ledger["debit_krw"] == ledger["credit_krw"] > 0 and ledger["difference_krw"] == 0
@@ -162,8 +162,8 @@ class TestPayment:
 
 
 class TestDamage:
-    def test_by_inexperience_nobody_pays_and_the_unit_comes_back_announced(self, api):
-        (barcode,) = api.shelve(1, "C26")
+    def test_by_inexperience_nobody_pays_and_the_item_comes_back_announced(self, api):
+        (barcode,) = api.stock(1, "C26")
         kim = api.resident()
         rental = api.lend(kim, barcode)
         api.take_back(rental, "damaged", cause="inexperience")
@@ -184,7 +184,7 @@ class TestDamage:
         wait_for(lambda: api.call("GET", f"/v1/quotes?barcodes={barcode}&nights=1").ok)
 
     def test_on_purpose_is_left_to_a_manager(self, api):
-        (barcode,) = api.shelve(1)
+        (barcode,) = api.stock(1)
         rental = api.lend(api.resident(), barcode)
         api.take_back(rental, "damaged", cause="wilful")
         api.happened("billing", "charge.opened", barcode=barcode)
@@ -197,14 +197,14 @@ class TestPrivacy:
     def test_no_name_phone_or_address_leaves_the_contact_table(self, api):
         canary = {"name": "카나리아", "phone": "010-9753-8642", "email": "canary-9753@nanum.localhost"}
         kim = api.resident(**canary)
-        (barcode,) = api.shelve(1)
+        (barcode,) = api.stock(1)
         api.take_back(api.lend(kim, barcode))
-        api.happened("notifications", "notice.sent", resident_id=kim, kind="returned")
+        api.happened("notifications", "notice.sent", resident_id=kim, topic="returned")
         for service in ("inventory", "rentals", "billing", "notifications"):
-            told = str(api.events(service)) + (api.fleet.home / f"logs/{service}.log").read_text()
+            kept = str(api.events(service)) + (api.fleet.home / f"logs/{service}.log").read_text()
             for table in ("event", "outcome", "job", "parked"):
-                told += str(sql(api, service, f"SELECT to_jsonb(t)::text FROM {table} t"))
-            assert not [word for word in canary.values() if word in told], service
+                kept += str(sql(api, service, f"SELECT to_jsonb(t)::text FROM {table} t"))
+            assert not [word for word in canary.values() if word in kept], service
         assert not [word for word in canary.values() if word in (api.fleet.home / "logs/gateway.log").read_text()]
 
 
@@ -216,16 +216,16 @@ def test_a_stock_nameko_service_receives_the_events(api, tmp_path):
         '    name = "listener"\n'
         '    @event_handler("rentals", "rental.started")\n'
         "    def started(self, data):\n"
-        "        print('HEARD', data['rental_id'], flush=True)\n"
+        "        print('RECEIVED', data['rental_id'], flush=True)\n"
     )
     command = [sys.executable, "-m", "nameko", "run", "listener", "--define", f"AMQP_URI={api.fleet.amqp_url('admin')}"]
     log = (tmp_path / "log").open("w+")
     listener = subprocess.Popen(command, cwd=tmp_path, stdout=log, stderr=subprocess.STDOUT)
     try:
         wait_for(lambda: "Connected to amqp" in (tmp_path / "log").read_text() or listener.poll() is not None)
-        (barcode,) = api.shelve(1)
+        (barcode,) = api.stock(1)
         rental = api.lend(api.resident(), barcode)
-        wait_for(lambda: f"HEARD {rental['rental_id']}" in (tmp_path / "log").read_text())
+        wait_for(lambda: f"RECEIVED {rental['rental_id']}" in (tmp_path / "log").read_text())
     finally:
         listener.terminate()
         listener.wait()
@@ -235,5 +235,5 @@ def test_the_demo_tells_the_story_to_its_good_end(api, capsys):
     from deploy.demo import main
 
     assert main(api.url, {role: api.token(role) for role in ("desk", "manager", "analyst")}) == 0
-    told = capsys.readouterr().out
-    assert "rental.started" in told and "announcement.published" in told
+    said = capsys.readouterr().out
+    assert "rental.started" in said and "announcement.published" in said

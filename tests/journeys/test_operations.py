@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from deploy.local.processes import ROOT
+from deploy.local.config import ROOT
 from tests.support.api import Api
 from tests.support.installation import installation
 
@@ -28,10 +28,10 @@ def nanum(api, *arguments):
 
 def busy_day(api):
     """Some rentals, one brought back."""
-    units, kim = api.shelve(3), api.resident()
-    rentals = [api.lend(kim, unit) for unit in units]
+    items, kim = api.stock(3), api.resident()
+    rentals = [api.lend(kim, item) for item in items]
     api.take_back(rentals[0])
-    api.happened("notifications", "notice.sent", kind="returned")
+    api.happened("notifications", "notice.sent", topic="returned")
     return rentals
 
 
@@ -42,7 +42,7 @@ def test_verify_rebuild_and_back_over_the_command_line(api):
     code, said = nanum(api, "rebuild", "rentals")
     assert code == 0 and "swapped in" in said, said
     assert api.get(f"/v1/rentals/{rentals[1]['rental_id']}")["state"] == "out"
-    code, said = nanum(api, "rebuild", "inventory", "item", "out_item")
+    code, said = nanum(api, "rebuild", "inventory", "item", "rented_out")
     assert code == 0, said
     busy_day(api)
     code, said = nanum(api, "rebuild", "rentals", "--back")
@@ -59,7 +59,7 @@ def test_a_backup_is_restored_under_a_new_epoch_and_work_goes_on(api, tmp_path):
     code, said = nanum(api, "backup", str(file))
     assert code == 0, said
     assert file.stat().st_mode & 0o077 == 0
-    later = api.lend(api.resident(), *api.shelve(1))
+    later = api.lend(api.resident(), *api.stock(1))
 
     code, said = nanum(api, "restore", str(file), "--yes")
 
@@ -69,8 +69,8 @@ def test_a_backup_is_restored_under_a_new_epoch_and_work_goes_on(api, tmp_path):
     assert api.call("GET", f"/v1/rentals/{later['rental_id']}").status_code == 404
     code, said = nanum(api, "verify")
     assert code == 0, said
-    rental = api.lend(api.resident(), *api.shelve(1))
-    api.happened("notifications", "notice.sent", kind="receipt", resident_id=rental["resident_id"])
+    rental = api.lend(api.resident(), *api.stock(1))
+    api.happened("notifications", "notice.sent", topic="receipt", resident_id=rental["resident_id"])
 
 
 def test_what_is_no_backup_is_refused_and_nothing_is_touched(api, tmp_path):
@@ -81,7 +81,7 @@ def test_what_is_no_backup_is_refused_and_nothing_is_touched(api, tmp_path):
     assert api.call("GET", "/v1/categories").ok
 
 
-def test_parked_facts_and_dead_letters_are_shown(api):
+def test_parked_events_and_dead_letters_are_shown(api):
     code, said = nanum(api, "parked", "rentals")
     assert code == 0 and "nothing is parked" in said, said
     code, said = nanum(api, "dead", "rentals")

@@ -13,8 +13,8 @@ import psycopg
 import pytest
 import requests
 
-from deploy.local.processes import SERVICES
 from deploy.local.rabbitmq import address_of
+from services.contracts import SERVICES
 from tests.support.api import Api
 from tests.support.waiting import wait_for
 
@@ -22,6 +22,7 @@ OUTAGE_RENTALS = int(os.environ.get("NANUM_OUTAGE_RENTALS", "24"))
 KILL_RENTALS = int(os.environ.get("NANUM_KILL_RENTALS", "48"))
 POSTGRES_AWAY = float(os.environ.get("NANUM_POSTGRES_AWAY", "6"))  # seconds
 RACES = int(os.environ.get("NANUM_RACES", "16"))
+RENTED_OUT = "SELECT barcode FROM rented_out JOIN item USING (item_id)"
 
 
 @pytest.fixture
@@ -50,7 +51,7 @@ def persistently(api, method, path, body, key, codes=(201, 200)):
 
 
 def quiet(api):
-    """Wait until every follower has taken in all that its source published, and no job is left that is due."""
+    """Wait until every subscriber has taken in all that its source published, and no job is left that is due."""
     sources = {
         "inventory": ["rentals"],
         "rentals": ["billing", "inventory", "notifications"],
@@ -59,28 +60,28 @@ def quiet(api):
     }
 
     def done():
-        for consumer, followed in sources.items():
-            for source in followed:
-                at = rows(api, consumer, "SELECT pos FROM followed WHERE source = %s", source)
+        for subscriber, subscribed in sources.items():
+            for source in subscribed:
+                cursor = rows(api, subscriber, "SELECT position FROM subscription WHERE source = %s", source)
                 events = api.events(source)
-                if events and (not at or at[0][0] < events[-1]["pos"]):
+                if events and (not cursor or cursor[0][0] < events[-1]["position"]):
                     return False
         return not rows(api, "billing", "SELECT 1 FROM job WHERE done_at IS NULL AND due < now()")
 
     wait_for(done, patience=240)
 
 
-def test_one_winner_for_each_unit_when_eight_desks_race(api):
-    units = api.shelve(RACES)
+def test_one_winner_for_each_item_when_eight_desks_race(api):
+    items = api.stock(RACES)
     desks = [Api(api.fleet) for _ in range(8)]
     residents = [[api.resident() for _ in range(8)] for _ in range(-(-RACES // 4))]
     with ThreadPoolExecutor(8) as pool:
-        for n, unit in enumerate(units):
+        for n, item in enumerate(items):
             start = threading.Barrier(8)
 
-            def race(desk, resident, unit=unit, start=start):
+            def race(desk, resident, item=item, start=start):
                 start.wait()
-                return desk.call("POST", "/v1/rentals", desk.order(resident, unit))
+                return desk.call("POST", "/v1/rentals", desk.order(resident, item))
 
             answers = list(pool.map(race, desks, residents[n // 4]))
             codes = sorted(a.status_code for a in answers)
@@ -88,22 +89,24 @@ def test_one_winner_for_each_unit_when_eight_desks_race(api):
 
 
 def test_lending_goes_on_while_the_broker_is_away_and_everything_is_complete_after(api):
-    units = api.shelve(OUTAGE_RENTALS)
+    items = api.stock(OUTAGE_RENTALS)
     residents = [api.resident() for _ in range(-(-OUTAGE_RENTALS // 4))]
     api.fleet.broker_stop()
     try:
-        rentals = [api.post("/v1/rentals", api.order(residents[n // 4], unit)) for n, unit in enumerate(units)]
+        rentals = [api.post("/v1/rentals", api.order(residents[n // 4], item)) for n, item in enumerate(items)]
         ids = [r["rental_id"] for r in rentals]
-        # The followers read the sources' feeds meanwhile, so even the payments go through.
+        # The subscribers read the sources' feeds meanwhile, so even the payments go through.
         wait_for(lambda: all(s == "out" for (s,) in states(api, ids)), patience=180)
         for rental in rentals[: OUTAGE_RENTALS // 2]:
             assert api.take_back(rental)["state"] == "returned"
     finally:
         api.fleet.broker_start()
     quiet(api)
-    wait_for(lambda: rows(api, "rentals", "SELECT pos FROM relayed")[0][0] >= api.events("rentals")[-1]["pos"])
-    out = {barcode for (barcode,) in rows(api, "inventory", "SELECT barcode FROM out_item")}
-    assert out >= set(units[OUTAGE_RENTALS // 2 :]) and not out & set(units[: OUTAGE_RENTALS // 2])
+    wait_for(
+        lambda: rows(api, "rentals", "SELECT position FROM relay_cursor")[0][0] >= api.events("rentals")[-1]["position"]
+    )
+    out = {barcode for (barcode,) in rows(api, "inventory", RENTED_OUT)}
+    assert out >= set(items[OUTAGE_RENTALS // 2 :]) and not out & set(items[: OUTAGE_RENTALS // 2])
     captured = rows(
         api, "billing", "SELECT count(*) FROM payment WHERE rental_id = ANY(%s) AND state = 'captured'", ids
     )
@@ -116,13 +119,13 @@ def states(api, rental_ids):
 
 @pytest.mark.parametrize("victim", ["rentals", "billing", "inventory", "notifications", "gateway"])
 def test_a_killed_process_loses_nothing_and_doubles_nothing(api, victim):
-    units = api.shelve(KILL_RENTALS)
+    items = api.stock(KILL_RENTALS)
     residents = [api.resident() for _ in range(-(-KILL_RENTALS // 4))]
     sent, killed = threading.Semaphore(0), threading.Event()
 
     def lend(n):
         desk = Api(api.fleet)
-        answer = persistently(desk, "POST", "/v1/rentals", desk.order(residents[n // 4], units[n]), str(uuid.uuid4()))
+        answer = persistently(desk, "POST", "/v1/rentals", desk.order(residents[n // 4], items[n]), str(uuid.uuid4()))
         sent.release()
         return answer.json()["rental_id"]
 
@@ -146,13 +149,13 @@ def test_a_killed_process_loses_nothing_and_doubles_nothing(api, victim):
         "SELECT count(*), count(DISTINCT rental_id) FROM payment WHERE rental_id = ANY(%s) AND state = 'captured'"
     )
     assert rows(api, "billing", payments, ids) == [(KILL_RENTALS, KILL_RENTALS)]
-    assert {u for (u,) in rows(api, "inventory", "SELECT barcode FROM out_item WHERE state = 'out'")} >= set(units)
-    receipts = "SELECT count(*), count(DISTINCT about) FROM notice WHERE kind = 'receipt' AND about = ANY(%s)"
+    assert {b for (b,) in rows(api, "inventory", f"{RENTED_OUT} WHERE rented_out.state = 'out'")} >= set(items)
+    receipts = "SELECT count(*), count(DISTINCT about) FROM notice WHERE topic = 'receipt' AND about = ANY(%s)"
     assert rows(api, "notifications", receipts, ids) == [(KILL_RENTALS, KILL_RENTALS)]
 
 
 def waiting_for_a_human(api):
-    """How many dead letters and parked facts there are."""
+    """How many dead letters and parked events there are."""
     address = address_of(api.fleet.amqp_url())
     count = sum(n for s in SERVICES for ((n,),) in [rows(api, s, "SELECT count(*) FROM parked")])
     with amqp.Connection(
@@ -163,14 +166,14 @@ def waiting_for_a_human(api):
 
 
 def test_nothing_is_given_up_while_postgres_is_away_under_load(api):
-    units = api.shelve(KILL_RENTALS)
+    items = api.stock(KILL_RENTALS)
     residents = [api.resident() for _ in range(-(-KILL_RENTALS // 4))]
     quiet(api)
     before, lent = waiting_for_a_human(api), threading.Semaphore(0)
 
     def lend(n):
         desk = Api(api.fleet)
-        answer = persistently(desk, "POST", "/v1/rentals", desk.order(residents[n // 4], units[n]), str(uuid.uuid4()))
+        answer = persistently(desk, "POST", "/v1/rentals", desk.order(residents[n // 4], items[n]), str(uuid.uuid4()))
         lent.release()
         return answer.json()["rental_id"]
 
@@ -192,7 +195,7 @@ def test_nothing_is_given_up_while_postgres_is_away_under_load(api):
 
 
 def test_connections_that_the_server_ended_cost_nobody_an_answer(api):
-    (unit,) = api.shelve(1)
+    (item,) = api.stock(1)
     kim = api.resident()
     ended = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'nanum_rentals'"
     with psycopg.connect(api.fleet.postgres.superuser_dsn("postgres"), autocommit=True) as conn:
@@ -201,30 +204,30 @@ def test_connections_that_the_server_ended_cost_nobody_an_answer(api):
         conn.execute(ended)
         assert api.call("GET", "/v1/events/rentals?after=0", role="analyst").status_code == 200
         conn.execute(ended)
-        assert api.call("POST", "/v1/rentals", api.order(kim, unit)).status_code == 201
+        assert api.call("POST", "/v1/rentals", api.order(kim, item)).status_code == 201
 
 
 def test_a_service_that_is_down_is_said_so_and_the_rest_goes_on(api):
-    (unit,) = api.shelve(1)
+    (item,) = api.stock(1)
     kim = api.resident()
     api.fleet.stop("rentals")
     try:
-        answer = api.call("POST", "/v1/rentals", api.order(kim, unit))
+        answer = api.call("POST", "/v1/rentals", api.order(kim, item))
         assert (answer.status_code, answer.json()["code"]) == (503, "service_unavailable")
         assert int(answer.headers["Retry-After"]) >= 1
         assert api.get("/v1/categories")["data"]
-        assert api.get(f"/v1/items/{unit}")["barcode"] == unit
+        assert api.get(f"/v1/items/{item}")["barcode"] == item
     finally:
         api.fleet.start("rentals")
-    assert api.lend(kim, unit)["state"] == "out"
+    assert api.lend(kim, item)["state"] == "out"
 
 
 def test_lending_goes_on_without_billing_and_is_paid_when_it_is_back(api):
-    (unit,) = api.shelve(1)
+    (item,) = api.stock(1)
     kim = api.resident()
     api.fleet.stop("billing")
     try:
-        rental = api.post("/v1/rentals", api.order(kim, unit))
+        rental = api.post("/v1/rentals", api.order(kim, item))
         assert rental["state"] == "awaiting_payment"
     finally:
         api.fleet.start("billing")

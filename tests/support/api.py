@@ -7,16 +7,18 @@ from typing import Any
 
 import requests
 
+from tests.support import answers
 from tests.support.installation import Fleet
 from tests.support.waiting import wait_for
 
 
 class Api:
-    """One fleet's API. Answers are `requests.Response`; `made` wants success and gives the JSON."""
+    """One fleet's API. `call` gives the response; `get` and `post` want success and give the JSON. All is checked."""
 
     def __init__(self, fleet: Fleet) -> None:
         self.fleet, self.url = fleet, fleet.url
         self._tokens: dict[str, str] = {}
+        self.answered: set[str | None] = set()  # the routes whose answers kept their contracts
         self.session = requests.Session()
         self.session.trust_env = False
 
@@ -36,9 +38,10 @@ class Api:
             sent["Idempotency-Key"] = str(uuid.uuid4())
         sent |= {name.replace("_", "-"): value for name, value in headers.items()}
         sent = {name: value for name, value in sent.items() if value}
-        if isinstance(body, bytes):
-            return self.session.request(method, self.url + path, data=body, headers=sent, timeout=60)
-        return self.session.request(method, self.url + path, json=body, headers=sent, timeout=60)
+        content = {"data": body} if isinstance(body, bytes) else {"json": body}
+        response = self.session.request(method, self.url + path, headers=sent, timeout=60, **content)
+        self.answered.add(answers.check(method, path, response))
+        return response
 
     def get(self, path: str, **more: Any) -> Any:
         """The JSON of a read that must succeed."""
@@ -62,8 +65,8 @@ class Api:
             self.post(f"/v1/residents/{resident_id}/verification", {"method": "id_card"})
         return str(resident_id)
 
-    def shelve(self, count: int, code: str = "C10") -> list[str]:
-        """So many new, ready units of a category, known to rentals; their barcodes."""
+    def stock(self, count: int, code: str = "C10") -> list[str]:
+        """So many new, ready items of a category, known to rentals; their barcodes."""
         barcodes = [f"TT-{code}-{uuid.uuid4().hex[:8].upper()}" for _ in range(count)]
         for barcode in barcodes:
             self.post("/v1/items", {"barcode": barcode, "category": code}, role="manager")
@@ -97,7 +100,7 @@ class Api:
         """Every published event of a service."""
         events: list[dict[str, Any]] = []
         while True:
-            after = events[-1]["pos"] if events else 0
+            after = events[-1]["position"] if events else 0
             page = self.get(f"/v1/events/{service}?after={after}&limit=500", role="manager")
             events += page["data"]
             if not page["data"]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import amqp
 
 from deploy.local.rabbitmq import address_of
-from services.chassis.broker import Inlet
+from services.chassis.messaging.rabbitmq import Consumer
 
 
 def connect(url: str) -> amqp.Connection:
@@ -18,7 +18,7 @@ def connect(url: str) -> amqp.Connection:
     return connection
 
 
-def empty(inlet: Inlet) -> None:
+def empty(consumer: Consumer) -> None:
     """Settle whatever waits in a queue."""
-    while deliveries := inlet.take(0.2):
-        inlet.done(deliveries[-1])
+    while deliveries := consumer.take(0.2):
+        consumer.done(deliveries[-1])

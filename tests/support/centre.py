@@ -11,12 +11,12 @@ from uuid import UUID, uuid4, uuid5
 
 import yaml
 
-from services.chassis.codec import decode
-from services.chassis.envelope import Message
-from services.chassis.execute import Asked, execute
-from services.chassis.feed import Page
-from services.chassis.follow import Follower
-from services.chassis.store import PostgresStore
+from services.chassis.commands.handler import CommandMessage, Metadata, decide_own, execute, follow_up, reads_of
+from services.chassis.eventstore.store import PostgresStore
+from services.chassis.foundation.codec import decode
+from services.chassis.messaging.envelope import Message
+from services.chassis.messaging.feed import Page
+from services.chassis.messaging.subscriber import Subscriber
 from services.rentals.service import SERVICE
 
 CENTRE = "gwangju-namgu"
@@ -32,15 +32,15 @@ def new_id() -> str:
     return f"{CENTRE}.{uuid4().hex}"
 
 
-def ask(name: str, id: UUID | None = None, **data: Any) -> Asked:
+def send(name: str, id: UUID | None = None, **data: Any) -> CommandMessage:
     """A command of the desk."""
-    return Asked(id or uuid4(), name, data, {"actor": {"role": "desk", "subject": "desk-1"}, "correlation_id": "test"})
+    return CommandMessage(id or uuid4(), name, data, Metadata({"role": "desk", "subject": "desk-1"}, "test"))
 
 
-def lend(resident_id: str, *barcodes: str, id: UUID | None = None, rental_id: str | None = None) -> Asked:
-    """The command to lend some units for two nights."""
-    return ask(
-        "start_rental",
+def lend(resident_id: str, *barcodes: str, id: UUID | None = None, rental_id: str | None = None) -> CommandMessage:
+    """The command to lend some items for two nights."""
+    return send(
+        "request_rental",
         id,
         rental_id=rental_id or new_id(),
         resident_id=resident_id,
@@ -70,23 +70,26 @@ def category_data(code: str = "C10", fee_krw: int = 600) -> dict[str, Any]:
     }
 
 
+NEW = {"reason": "new", "after_rental": None, "repair_id": None}
+
+
 class Source:
-    """The published facts of inventory as a test makes them up: numbered, chained, and readable as a feed."""
+    """The published events of inventory as a test makes them up: numbered, chained, and readable as a feed."""
 
     def __init__(self, name: str = "inventory", epoch: str = EPOCH) -> None:
         self.name, self.epoch = name, epoch
         self.messages: list[Message] = []
-        self.pulls = 0
+        self.reads = 0
 
-    def says(self, type: str, stream: str, **data: Any) -> Message:
-        """The next fact."""
-        pos = (self.messages[-1].pos if self.messages else 0) + 1
+    def publishes(self, type: str, stream: str, **data: Any) -> Message:
+        """The next event."""
+        position = (self.messages[-1].position if self.messages else 0) + 1
         message = Message(
             source=self.name,
             epoch=self.epoch,
-            pos=pos,
-            previous=pos - 1,
-            id=str(uuid5(UUID(self.epoch), str(pos))),
+            position=position,
+            previous=position - 1,
+            id=str(uuid5(UUID(self.epoch), str(position))),
             type=type,
             stream=stream,
             version=1,
@@ -97,19 +100,28 @@ class Source:
         return message
 
     def stock(self, *barcodes: str, code: str = "C10", fee_krw: int = 600) -> list[Message]:
-        """A category and ready units of it."""
-        said = [self.says("category.described", f"category-{CENTRE}.{code}", **category_data(code, fee_krw))]
+        """A category and ready items of it."""
+        made = [self.publishes("category.described", f"category-{CENTRE}.{code}", **category_data(code, fee_krw))]
         for barcode in barcodes:
             about = {"centre": CENTRE, "barcode": barcode, "category": code}
-            said.append(self.says("item.registered", f"item-{barcode}", **about))
-            said.append(self.says("item.ready", f"item-{barcode}", **about, reason="new", after_rental=None))
-        return said
+            made.append(self.publishes("item.registered", f"item-{CENTRE}.{barcode}", **about))
+            made.append(
+                self.publishes(
+                    "item.made_ready",
+                    f"item-{CENTRE}.{barcode}",
+                    **about,
+                    reason="new",
+                    after_rental=None,
+                    repair_id=None,
+                )
+            )
+        return made
 
-    def pull(self, after: int) -> Page:
+    def read_feed(self, after: int) -> Page:
         """The feed."""
-        self.pulls += 1
-        behind = [m for m in self.messages if m.pos > after]
-        return Page(self.epoch, self.messages[-1].pos if self.messages else 0, behind[:500])
+        self.reads += 1
+        behind = [m for m in self.messages if m.position > after]
+        return Page(self.epoch, self.messages[-1].position if self.messages else 0, behind[:500])
 
 
 class Desk:
@@ -118,28 +130,36 @@ class Desk:
     def __init__(self, url: str) -> None:
         self.store = PostgresStore(SERVICE, url)
         self.inventory = Source()
-        self.follower = Follower(SERVICE, "inventory", self.store, self.inventory.pull, lambda: MONDAY)
+        self.subscriber = Subscriber(SERVICE, "inventory", self.store, self.inventory.read_feed, lambda: MONDAY)
 
-    def do(self, *batch: Asked, at: datetime = MONDAY) -> list[dict[str, Any]]:
+    def do(self, *batch: CommandMessage, at: datetime = MONDAY) -> list[dict[str, Any]]:
         """Carry out a batch."""
         return [decode(outcome) for outcome in self.raw(*batch, at=at)]
 
-    def raw(self, *batch: Asked, at: datetime = MONDAY) -> list[bytes]:
+    def raw(self, *batch: CommandMessage, at: datetime = MONDAY) -> list[bytes]:
         """Carry out a batch; the outcomes as bytes."""
         return execute(self.store, SERVICE, list(batch), at)
 
+    def own(self, *commands: Any, at: datetime = MONDAY) -> None:
+        """Decide commands that the service itself makes."""
+        made = [follow_up(SERVICE, uuid4(), "test", command, Metadata({"role": "service"})) for command in commands]
+        with self.store.begin(reads=reads_of(made)) as uow:
+            for command in made:
+                decide_own(uow, command, at)
+            uow.commit()
+
     def opened(self, *barcodes: str, **stock: Any) -> Desk:
         """Open the centre: house rules and stock."""
-        self.do(ask("adopt_house_rules", centre=CENTRE, rules=RULES))
-        self.follower.take(self.inventory.stock(*barcodes, **stock))
+        self.do(send("adopt_house_rules", centre=CENTRE, rules=RULES))
+        self.subscriber.receive(self.inventory.stock(*barcodes, **stock))
         return self
 
     def resident(self) -> str:
         """A verified resident."""
         resident_id = new_id()
         self.do(
-            ask("join_resident", resident_id=resident_id, centre=CENTRE),
-            ask("verify_resident", resident_id=resident_id, method="id_card"),
+            send("join_resident", resident_id=resident_id, centre=CENTRE),
+            send("verify_resident", resident_id=resident_id, method="id_card"),
         )
         return resident_id
 

@@ -11,7 +11,7 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from services.chassis.migrate import migrate
+from services.chassis.eventstore.migrate import migrate
 from tests.support.installation import Fleet
 
 _numbers = itertools.count(1)

@@ -17,12 +17,10 @@ from deploy.local import Installation
 
 
 class Fleet(Installation):
-    """An installation with what a test says to it: see `Installation` for `dsn`, `amqp_url`, `token`, `kill`, `stop`,
-    `start` (waits until ready), `wait_ready`, `broker_stop`, `broker_start`, `broker_wipe`, `env`."""
+    """An installation with small servers that end with the test run: see `Installation` for what it can do."""
 
     def __init__(self, home: Path, extra_env: Mapping[str, Mapping[str, str]] | None = None) -> None:
-        # Servers that an operator gave are not for tests: these stop and wipe theirs.
-        super().__init__(home, profile="test", extra_env=extra_env, environ={})
+        super().__init__(home, profile="test", extra_env=extra_env or {})
 
 
 @contextlib.contextmanager

@@ -1,7 +1,9 @@
-"""Given facts, when an intent, then facts: how a decision is tested, without a database.
+"""Given events, when a command, then events: how a decision is tested, without a database.
 
-``scenario(SERVICE).given(ResidentJoined(...)).heard("inventory", "item.ready", barcode="NG-C10-001", ...)
-.when(StartRental(...)).then(RentalRequested(...))``. Every intent is decided twice: the second time nothing happens.
+``scenario(SERVICE).given(ResidentJoined(...)).received(ItemMadeReady(...)).when(RequestRental(...))
+.then(RentalRequested(...))``.
+Every command is decided twice: the second time nothing happens. A decision that reads a row which its ``@reads`` does
+not name fails.
 """
 
 from __future__ import annotations
@@ -9,12 +11,28 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
+from uuid import UUID, uuid4
 
-from services.chassis.definition import Service
-from services.chassis.kernel import Forget, Heard, Keep, Refused
-from services.chassis.world import World
+from services.chassis.domain import Delete, Join, Refused, Upsert
+from services.chassis.eventstore.unit_of_work import Lookup, Opened, UnitOfWork
+from services.chassis.service import Service
 
 MONDAY = datetime(2026, 11, 23, 1, 0, tzinfo=UTC)  # 10:00 in Gwangju, an open day
+
+
+class Nowhere:
+    """A session with nothing in it."""
+
+    def open(self, lookups: Mapping[Lookup, list[str]], ids: Sequence[UUID], source: str | None) -> Opened:
+        """An empty log."""
+        return Opened(0, {}, None, [[] for _ in lookups])
+
+    def fetch(self, lookups: Mapping[Lookup, list[str]]) -> list[list[Any]]:
+        """No rows."""
+        return [[] for _ in lookups]
+
+    def commit(self, uow: UnitOfWork) -> None:
+        """Nothing is kept."""
 
 
 class Scenario:
@@ -22,71 +40,85 @@ class Scenario:
 
     def __init__(self, service: Service) -> None:
         self.service = service
-        self.world = World(service, lambda kind, keys: [])
-        self.at = MONDAY
-        self.facts: list[Any] = []
+        self.uow = UnitOfWork(service, Nowhere())
+        self.now = MONDAY
+        self.events: list[Any] = []
         self.refused: Refused | None = None
 
-    def on(self, at: datetime) -> Scenario:
+    def on(self, instant: datetime) -> Scenario:
         """The instant of what follows."""
-        self.at = at
+        self.now = instant
         return self
 
-    def given(self, *facts: Any) -> Scenario:
-        """What happened here before; rows of records may be among it."""
-        self.world.apply(f for f in facts if not isinstance(f, Keep | Forget))
-        self.world.keep(f for f in facts if isinstance(f, Keep | Forget))
+    def given(self, *parts: Any) -> Scenario:
+        """What happened here before; rows of mutable tables may be among it."""
+        self.uow.append(parts, uuid4(), {}, self.now)
         return self
 
-    def heard(self, source: str, type: str, data: Mapping[str, Any] | None = None, **more: Any) -> Scenario:
-        """What another service published before."""
-        self.world.hear(source, Heard(type, {**(data or {}), **more}, "", "", self.at))
+    def received(self, *events: Any) -> Scenario:
+        """What other services published before, as their contracts."""
+        for event in events:
+            self.uow.apply(event)
         return self
 
-    def when(self, intent: Any) -> Scenario:
-        """Decide an intent."""
-        self.facts, self.refused = [], None
+    def when(self, command: Any) -> Scenario:
+        """Decide a command."""
+        self.events, self.refused = [], None
         try:
-            parts = self._decide(intent)
+            parts = self._decide(command)
         except Refused as refused:
-            refused.say()  # both messages must be sayable with the facts at hand
+            refused.document()  # both messages must be sayable with the details at hand
             self.refused = refused
             return self
-        self.facts = [p for p in parts if not isinstance(p, Keep | Forget)]
+        self.events = _events_of(parts)
         self.given(*parts)
-        again = [p for p in self._decide(intent) if not isinstance(p, Keep | Forget)]
+        again = _events_of(self._decide(command))
         assert not again, f"deciding it twice made {again}"
         return self
 
-    def _decide(self, intent: Any) -> Sequence[Any]:
-        return self.service.by_intent[type(intent)].decide(intent, self.world, self.at)
+    def _decide(self, command: Any) -> Sequence[Any]:
+        handler = self.service.handler_of[type(command)]
+        named = {
+            (row_type, getattr(self.uow(key.through, key.key), key.field, None) if isinstance(key, Join) else key)
+            for row_type, key in getattr(handler.decide, "reads", lambda _: ())(command)
+        }
 
-    def then(self, *facts: Any) -> Scenario:
-        """Exactly these facts came of it."""
-        assert self.refused is None, f"refused: {self.refused and self.refused.say()}"
-        assert self.facts == list(facts), f"{self.facts} is not {list(facts)}"
+        def read(row_type: type, key: str) -> Any:
+            assert (row_type, key) in named, f"{handler.name} reads {row_type.__name__} {key} without naming it"
+            return self.uow(row_type, key)
+
+        return handler.decide(command, read, self.now)
+
+    def then(self, *events: Any) -> Scenario:
+        """Exactly these events came of it."""
+        assert self.refused is None, f"refused: {self.refused and self.refused.document()}"
+        assert self.events == list(events), f"{self.events} is not {list(events)}"
         return self
 
     def then_types(self, *types: str) -> Scenario:
-        """Facts of exactly these wire names came of it."""
-        assert self.refused is None, f"refused: {self.refused and self.refused.say()}"
-        assert [f.TYPE for f in self.facts] == list(types)
+        """Events of exactly these types came of it."""
+        assert self.refused is None, f"refused: {self.refused and self.refused.document()}"
+        assert [e.TYPE for e in self.events] == list(types)
         return self
 
     def then_nothing(self) -> Scenario:
         """Nothing came of it, as nothing was left to do."""
         return self.then()
 
-    def then_refused(self, code: str, **facts: Any) -> Scenario:
-        """It was refused with this code, and (at least) these facts."""
-        assert self.refused is not None, f"not refused but {self.facts}"
-        assert self.refused.code() == code, self.refused.say()
-        assert {k: self.refused.facts.get(k) for k in facts} == facts
+    def then_refused(self, code: str, **details: Any) -> Scenario:
+        """It was refused with this code, and (at least) these details."""
+        assert self.refused is not None, f"not refused but {self.events}"
+        assert self.refused.code() == code, self.refused.document()
+        assert {name: self.refused.details.get(name) for name in details} == details
         return self
 
-    def row(self, kind: type, key: str) -> Any:
+    def row(self, row_type: type, key: str) -> Any:
         """A row as it stands now."""
-        return self.world(kind, key)
+        return self.uow(row_type, key)
+
+
+def _events_of(parts: Sequence[Any]) -> list[Any]:
+    return [part for part in parts if not isinstance(part, Upsert | Delete)]
 
 
 def scenario(service: Service) -> Scenario:

@@ -7,10 +7,9 @@ from typing import Any
 
 import pytest
 
-from services.billing.domain.ledger import Account
-from services.billing.domain.payment import (
-    AbandonCharge,
-    OpenCharge,
+from services.billing.ledger.model import Account
+from services.billing.payments.model import (
+    AbandonPayment,
     Payment,
     PaymentAbandoned,
     PaymentCaptured,
@@ -20,18 +19,18 @@ from services.billing.domain.payment import (
     RecordCapture,
     RecordDecline,
     RecordRefund,
-    payment_id,
+    RequestPayment,
+    payment_id_of,
 )
-from services.billing.reactions import SCHEDULE
 from services.billing.service import SERVICE
 from tests.support.scenario import MONDAY, Scenario, scenario
 
 CENTRE = "gwangju-namgu"
 RENTAL = f"{CENTRE}.r1"
-PAYMENT = payment_id(CENTRE, RENTAL)
+PAYMENT = payment_id_of(RENTAL)
 ABOUT: dict[str, Any] = {"centre": CENTRE, "payment_id": PAYMENT, "rental_id": RENTAL}
 
-OPEN = OpenCharge(
+REQUEST = RequestPayment(
     payment_id=PAYMENT,
     centre=CENTRE,
     rental_id=RENTAL,
@@ -44,7 +43,7 @@ REQUESTED = PaymentRequested(
 )
 CAPTURE = RecordCapture(payment_id=PAYMENT, approval_number="00000001")
 DECLINE = RecordDecline(payment_id=PAYMENT, reason="card_declined")
-ABANDON = AbandonCharge(payment_id=PAYMENT)
+ABANDON = AbandonPayment(payment_id=PAYMENT)
 REFUND = RecordRefund(payment_id=PAYMENT, approval_number="00000001")
 
 CAPTURED = PaymentCaptured(**ABOUT, amount_krw=4700, approval_number="00000001", give_back=False, captured_at=MONDAY)
@@ -65,12 +64,14 @@ def balances(s: Scenario) -> tuple[int, int]:
     return owed.debit_krw - owed.credit_krw, earned.credit_krw - earned.debit_krw
 
 
-def jobs(fact: Any) -> list[str]:
-    return [later.kind for later in SCHEDULE[type(fact)](fact)]
+def jobs(event: Any) -> list[str]:
+    """The effects that an event asks for."""
+    schedule: Any = SERVICE.schedule_of.get(type(event))
+    return [job.effect.__name__ for job in schedule(event)] if schedule else []
 
 
 def test_a_fee_is_asked_for_once() -> None:
-    s = scenario(SERVICE).when(OPEN).then(REQUESTED)
+    s = scenario(SERVICE).when(REQUEST).then(REQUESTED)
     assert s.row(Payment, PAYMENT).state == "pending"
     assert jobs(REQUESTED) == ["ask_terminal"]
 
@@ -128,7 +129,7 @@ def test_a_capture_after_the_cancellation_goes_back() -> None:
     assert balances(s) == (0, 0)
 
 
-def test_a_refund_is_proof_of_a_capture_that_was_not_heard_of() -> None:
+def test_a_refund_is_proof_of_a_capture_that_was_not_recorded() -> None:
     s = scenario(SERVICE).given(REQUESTED, ABANDONED).when(REFUND).then(CAPTURED_TOO_LATE, REFUNDED)
     s.when(CAPTURE).then_nothing()
     assert balances(s) == (0, 0)
@@ -144,21 +145,21 @@ def test_nothing_is_refunded_that_was_not_taken() -> None:
     scenario(SERVICE).given(REQUESTED).when(REFUND).then_refused("nothing_to_refund", state="pending")
 
 
-@pytest.mark.parametrize("intent", [CAPTURE, DECLINE, ABANDON, REFUND])
-def test_an_unknown_payment_is_refused(intent: Any) -> None:
-    scenario(SERVICE).when(intent).then_refused("payment_unknown", payment_id=PAYMENT)
+@pytest.mark.parametrize("command", [CAPTURE, DECLINE, ABANDON, REFUND])
+def test_an_unknown_payment_is_refused(command: Any) -> None:
+    scenario(SERVICE).when(command).then_refused("payment_unknown", payment_id=PAYMENT)
 
 
 @pytest.mark.parametrize(
     "order", list(permutations([CAPTURE, ABANDON, REFUND])) + list(permutations([CAPTURE, DECLINE]))
 )
 def test_money_nets_in_every_order(order: tuple[Any, ...]) -> None:
-    """Whatever comes first: once the errands that the facts ask for are done, the fee is kept or nothing is."""
+    """Whatever comes first: once the effects that the events ask for have run, the fee is kept or nothing is."""
     s = scenario(SERVICE).given(REQUESTED)
     asked_to_cancel = False
-    for intent in order:
-        s.when(intent)
-        asked_to_cancel |= any("cancel_at_terminal" in jobs(f) for f in s.facts if type(f) in SCHEDULE)
+    for command in order:
+        s.when(command)
+        asked_to_cancel |= any("cancel_at_terminal" in jobs(event) for event in s.events)
     if asked_to_cancel:
         s.when(REFUND)
     kept = s.row(Payment, PAYMENT).state == "captured"

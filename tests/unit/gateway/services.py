@@ -1,4 +1,4 @@
-"""A stand-in for the four services: the same HTTP protocol, with answers that a test writes.
+"""A stand-in for the services: the same HTTP protocol, with answers that a test writes.
 
 It keeps what it was asked, so that a test can look at batches, ids and parameters. No database, no domain.
 """
@@ -14,19 +14,21 @@ from typing import Any
 
 from aiohttp import web
 
+from services.contracts import SERVICES
+
 SECRET = "internal-secret-of-the-gateway-tests-0123456789"
 Decide = Callable[[dict[str, Any]], dict[str, Any]]
 
 
 def accepted(command: dict[str, Any]) -> dict[str, Any]:
     """Every command succeeds, and its row is its own data."""
-    return {"id": command["id"], "pos": 1, "version": 1, "result": {**command["data"], "version": 1}}
+    return {"id": command["id"], "position": 1, "version": 1, "result": {**command["data"], "version": 1}}
 
 
-def refused(kind: str, code: str, **facts: Any) -> Decide:
+def refused(kind: str, code: str, **details: Any) -> Decide:
     """Every command is refused."""
-    said = {"code": code, "kind": kind, "ko": "안 됩니다.", "en": "No.", "facts": facts}
-    return lambda command: {"id": command["id"], "refused": said}
+    refusal = {"code": code, "kind": kind, "ko": "안 됩니다.", "en": "No.", "details": details}
+    return lambda command: {"id": command["id"], "refused": refusal}
 
 
 class Stage:
@@ -54,7 +56,7 @@ class Stage:
     async def start(self) -> dict[str, str]:
         """Listen; the base URL of each service."""
         self._runners, urls = [], {}
-        for name in ("inventory", "rentals", "billing", "notifications"):
+        for name in SERVICES:
             runner = web.AppRunner(self._app(name))
             await runner.setup()
             site = web.TCPSite(runner, "127.0.0.1", 0)
@@ -105,8 +107,8 @@ class Stage:
         if "newer_than" in params:
             await self._changed(service, name, int(params["newer_than"]), float(params["wait"]))
         if (service, name) not in self.rows:
-            said = {"code": f"{name}_unknown", "kind": "not_found", "ko": "없습니다.", "en": "None.", "facts": {}}
-            return await _json({"refused": said}, status=404)
+            refusal = {"code": f"{name}_unknown", "kind": "not_found", "ko": "없습니다.", "en": "None.", "details": {}}
+            return await _json({"refused": refusal}, status=404)
         version, row = self.rows[service, name]
         return await _json(row, headers={} if version is None else {"X-Version": str(version)})
 

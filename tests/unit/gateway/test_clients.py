@@ -8,10 +8,10 @@ import time
 import aiohttp
 import pytest
 
-from gateway.batches import Batches, Full
-from gateway.clients import Service
+from gateway.http.problems import Problem
 from gateway.metrics import Metrics
-from gateway.problems import Problem
+from gateway.upstream.batcher import Batcher, QueueFull
+from gateway.upstream.client import Service
 from tests.unit.gateway.conftest import DEADLINE, RENTAL_ID, Client, Gateway, lending, token
 from tests.unit.gateway.services import SECRET, Stage, accepted, refused
 
@@ -34,7 +34,7 @@ def test_a_hundred_at_once_travel_in_few_requests(gateway: Gateway, stage: Stage
     def odd_ones_fail(command: dict) -> dict:
         return (refused("conflict", "item_out") if command["data"]["nights"] % 2 else accepted)(command)
 
-    stage.decide["start_rental"] = odd_ones_fail
+    stage.decide["request_rental"] = odd_ones_fail
     answers = gateway.run(post_many(gateway, 100))
     for number, (status, answer) in enumerate(answers):
         if (number + 1) % 2:
@@ -62,7 +62,7 @@ def test_a_service_that_does_not_answer(desk: Client, gateway: Gateway, stage: S
     assert (answer.status_code, answer.json()["code"]) == (503, "service_unavailable")
     assert answer.headers["Retry-After"] == "1"
     assert "same Idempotency-Key" in answer.json()["detail_en"]
-    assert answer.json()["facts"] == {"service": "rentals"}
+    assert answer.json()["details"] == {"service": "rentals"}
 
 
 def test_commands_whose_time_is_up_are_not_sent_any_more(gateway: Gateway, stage: Stage) -> None:
@@ -87,13 +87,13 @@ def test_a_full_queue_says_so_at_once(gateway: Gateway, stage: Stage) -> None:
         try:
             sent = []
             for number in range(2):  # two requests are under way ...
-                sent.append(asyncio.create_task(service.command({"id": str(number), "name": "x", "data": {}})))
+                sent.append(asyncio.create_task(service.send({"id": str(number), "name": "x", "data": {}})))
                 while len(stage.batches["rentals"]) <= number:
                     await asyncio.sleep(0.001)
-            sent.append(asyncio.create_task(service.command({"id": "2", "name": "x", "data": {}})))  # ... one waits
+            sent.append(asyncio.create_task(service.send({"id": "2", "name": "x", "data": {}})))  # ... one waits
             await asyncio.sleep(0)
             with pytest.raises(Problem) as busy:
-                await service.command({"id": "3", "name": "x", "data": {}})
+                await service.send({"id": "3", "name": "x", "data": {}})
             stage.gate.set()
             assert len(await asyncio.gather(*sent)) == 3
             return busy.value
@@ -121,7 +121,7 @@ def test_a_garbled_answer_is_no_outcome(desk: Client, stage: Stage) -> None:
 
 
 def test_outcomes_of_other_commands_are_no_outcome(desk: Client, stage: Stage) -> None:
-    stage.decide["start_rental"] = lambda command: {**accepted(command), "id": "another"}
+    stage.decide["request_rental"] = lambda command: {**accepted(command), "id": "another"}
     answer = desk.post("/v1/rentals", json=lending(), headers=KEY)
     assert (answer.status_code, answer.json()["code"]) == (503, "service_unavailable")
 
@@ -150,8 +150,8 @@ def test_a_kept_connection_that_broke_is_tried_once_more(gateway: Gateway) -> No
         service = Service("rentals", url, "s", Metrics())
         await service.open()
         try:
-            await service.command({"id": "c"})
-            return (await service.command({"id": "c"})).version
+            await service.send({"id": "c"})
+            return (await service.send({"id": "c"})).version
         finally:
             await service.close()
             server.close()
@@ -169,10 +169,10 @@ def test_batches_keep_order_and_bounds() -> None:
         return [command["n"] for command in batch]
 
     async def play() -> list[int]:
-        batches = Batches(send, largest=4, lanes=1, capacity=10)
-        futures = [batches.put({"n": number}) for number in range(10)]
-        with pytest.raises(Full):
-            batches.put({"n": 10})
+        batches = Batcher(send, largest=4, in_flight=1, capacity=10)
+        futures = [batches.submit({"n": number}) for number in range(10)]
+        with pytest.raises(QueueFull):
+            batches.submit({"n": 10})
         futures[5].cancel()
         return [await future for future in futures if not future.cancelled()]
 
@@ -187,8 +187,8 @@ def test_a_failed_batch_fails_its_own_commands_only() -> None:
         return [command["n"] for command in batch]
 
     async def play() -> list[object]:
-        batches = Batches(send, largest=2, lanes=1)
-        return await asyncio.gather(*(batches.put({"n": n}) for n in range(4)), return_exceptions=True)
+        batches = Batcher(send, largest=2, in_flight=1)
+        return await asyncio.gather(*(batches.submit({"n": n}) for n in range(4)), return_exceptions=True)
 
     first, second, third, fourth = asyncio.run(play())
     assert isinstance(first, ConnectionError) and isinstance(second, ConnectionError)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import socket
 from collections.abc import Iterator
+from dataclasses import fields
 
 import pytest
 from joserfc import jwt
 from joserfc.jwk import OctKey
 
-from gateway import problems
-from gateway.problems import preferred_language
+from gateway.api.views import ProblemDocument
+from gateway.http.problems import TABLE, preferred_language
 from services.contracts import refusals
 from tests.unit.gateway.conftest import RENTAL_ID, Client, Gateway, lending, token
 from tests.unit.gateway.services import Stage
@@ -27,6 +28,7 @@ def check(answer, status: int, code: str) -> dict:  # type: ignore[no-untyped-de
     assert answer.headers["X-Request-Id"] == problem["request_id"]
     assert answer.headers["Cache-Control"] == "no-store"
     assert problem["type"] == f"/problems/{code}"
+    assert problem.keys() | {"errors"} == {field.name for field in fields(ProblemDocument)}
     assert problem["title_ko"] and problem["detail_ko"] and problem["title_en"] and problem["detail_en"]
     return problem
 
@@ -124,7 +126,6 @@ def test_a_chunked_body_below_it(desk: Client) -> None:
 
 
 def test_an_action_without_fields_needs_no_body(desk: Client, stage: Stage) -> None:
-    stage.rows["inventory", "item"] = (1, {"barcode": "NG-C10-001", "centre": "gwangju-namgu"})
     assert desk.post("/v1/items/NG-C10-001/ready").status_code == 200
     assert desk.post("/v1/items/NG-C10-001/ready", json={}).status_code == 200
     check(desk.post("/v1/items/NG-C10-001/ready", json={"state": "ready"}), 400, "invalid_request")
@@ -194,7 +195,7 @@ def test_a_forged_token(stranger: Client, how: str) -> None:
 
 def test_another_role(analyst: Client, resident: Client, desk: Client) -> None:
     problem = check(analyst.post("/v1/rentals", json=lending(), headers=KEY), 403, "role_not_allowed")
-    assert problem["facts"] == {"role": "analyst", "roles": "desk, manager"}
+    assert problem["details"] == {"role": "analyst", "roles": "desk, manager"}
     check(resident.get("/v1/payments"), 403, "role_not_allowed")
     check(desk.get("/v1/ledger"), 403, "role_not_allowed")
     check(desk.get("/v1/events/rentals"), 403, "role_not_allowed")
@@ -242,9 +243,9 @@ def test_preferred_language(header: str | None, language: str) -> None:
 
 
 def test_an_unexpected_error_leaks_nothing(desk: Client, stage: Stage) -> None:
-    stage.decide["start_rental"] = lambda command: {
+    stage.decide["request_rental"] = lambda command: {
         "id": command["id"],
-        "refused": {"code": "x", "kind": "no such kind", "ko": "", "en": "secret text", "facts": {}},
+        "refused": {"code": "x", "kind": "no such kind", "ko": "", "en": "secret text", "details": {}},
     }
     answer = desk.post("/v1/rentals", json=lending(), headers=KEY)
     check(answer, 500, "internal_error")
@@ -258,7 +259,7 @@ def test_a_strange_request_id_is_replaced(desk: Client) -> None:
 
 
 def test_a_body_that_never_comes(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gateway.reading.SLOWEST_BODY", 0.2)
+    monkeypatch.setattr("gateway.http.request_parsing.SLOWEST_BODY", 0.2)
     port = int(gateway.url.rpartition(":")[2])
     with socket.create_connection(("127.0.0.1", port), timeout=10) as line:
         head = f"POST /v1/rentals HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token()}\r\nIdempotency-Key: k\r\n"
@@ -267,8 +268,8 @@ def test_a_body_that_never_comes(gateway: Gateway, monkeypatch: pytest.MonkeyPat
 
 
 def test_the_tables_are_complete() -> None:
-    assert set(problems.KINDS) == set(refusals.KINDS)
-    assert not set(problems.OWN) & set(problems.BY_CODE)
-    for own in problems.OWN.values():
-        assert own.ko.title and own.ko.detail and own.en.title and own.en.detail
-        assert any("가" <= letter <= "힣" for letter in own.ko.detail)
+    assert set(TABLE.kinds) == set(refusals.KINDS)
+    assert not set(TABLE.problems) & set(TABLE.by_code)
+    for problem in TABLE.problems.values():
+        assert problem.ko.title and problem.ko.detail and problem.en.title and problem.en.detail
+        assert any("가" <= letter <= "힣" for letter in problem.ko.detail)

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import json
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
-from gateway.answer import Row
-from gateway.auth import ANALYST, Caller
-from gateway.pseudonyms import Pseudonyms
-from gateway.routes import ROUTES
+from gateway.api import ROUTES
+from gateway.http.auth import ANALYST, Caller
+from gateway.http.pseudonyms import Pseudonyms
+from gateway.http.response import ServiceDocument
+from services.contracts.base import PERSONS, within
 from services.contracts.catalogue import contracts
-from services.contracts.schema import PERSONS
 from tests.unit.gateway.conftest import CENTRE, PSEUDONYM_SECRET, RESIDENT_ID, Client, Gateway, token
 from tests.unit.gateway.services import Stage
 
 SAMPLES = Path(__file__).parents[2] / "contract" / "samples"
-BARE = RESIDENT_ID.rpartition(".")[2]
+BARE = within(RESIDENT_ID)
 
 
 def event(type: str = "resident.joined", **changes: Any) -> dict[str, Any]:
@@ -26,7 +28,7 @@ def event(type: str = "resident.joined", **changes: Any) -> dict[str, Any]:
     return {
         "source": "rentals",
         "epoch": "e1",
-        "pos": 9,
+        "position": 9,
         "previous": 8,
         "id": "05cff4dc-f219-5c7c-a167-746f1ebb07d0",
         "type": type,
@@ -90,12 +92,12 @@ def test_the_name_hangs_on_the_person_the_analyst_the_centre_and_the_secret() ->
 
 def test_a_person_is_found_at_any_depth() -> None:
     deep = event(data={"held": [{"by": {"resident_id": RESIDENT_ID}}], "resident_id": None})
-    [seen] = veiled(deep)
+    [seen] = pseudonymized(deep)
     assert seen["data"] == {"held": [{"by": {"resident_id": pseudonyms().of(RESIDENT_ID)}}], "resident_id": None}
 
 
 def test_what_belongs_together_stays_together() -> None:
-    first, second, other = veiled(event(), event(pos=10), event(correlation_id="else"))
+    first, second, other = pseudonymized(event(), event(position=10), event(correlation_id="else"))
     assert first["correlation_id"] == second["correlation_id"] != other["correlation_id"]
 
 
@@ -105,18 +107,18 @@ def test_analysts_are_let_in_nowhere_else() -> None:
     assert routes == {"/v1/events/{service}", "/v1/items", "/v1/items/{barcode}"}
 
 
-@pytest.mark.parametrize("kind", [kind for kinds in contracts().values() for kind in kinds], ids=lambda k: k.type_name)
+@pytest.mark.parametrize("kind", [each for events in contracts().values() for each in events], ids=lambda e: e.TYPE)
 def test_no_published_event_names_a_person_to_an_analyst(kind: Any) -> None:
-    said = json.loads((SAMPLES / f"{kind.type_name}.v{kind.schema_version}.json").read_text(encoding="utf-8"))
-    persons = {value.rpartition(".")[2] for name, value in said["data"].items() if name in PERSONS}
-    assert bool(persons) == bool(PERSONS & kind().fields.keys())
-    [seen] = veiled(event(kind.type_name, stream=said["headers"]["cloudEvents_subject"], data=said["data"]))
+    sample = json.loads((SAMPLES / f"{kind.TYPE}.v{kind.VERSION}.json").read_text(encoding="utf-8"))
+    persons = {within(id) for name, id in sample["data"].items() if name in PERSONS}
+    assert bool(persons) == bool(PERSONS & {field.name for field in fields(kind)})
+    [seen] = pseudonymized(event(kind.TYPE, stream=sample["headers"]["cloudEvents_subject"], data=sample["data"]))
     assert not [person for person in persons if person in json.dumps(seen)]
-    assert kind().read(seen["data"], kind.schema_version)  # a pseudonym fits where the id was
+    assert msgspec.convert(seen["data"], kind)  # a pseudonym fits where the id was
 
 
-def veiled(*events: dict[str, Any]) -> list[dict[str, Any]]:
+def pseudonymized(*events: dict[str, Any]) -> list[dict[str, Any]]:
     """What an analyst sees of these."""
-    row = Row(json.dumps({"data": events}).encode())
-    seen: list[dict[str, Any]] = pseudonyms().feed(row).peek(dict[str, Any])["data"]
+    feed = ServiceDocument(json.dumps({"data": events}).encode())
+    seen: list[dict[str, Any]] = pseudonyms().feed(feed).peek(dict[str, Any])["data"]
     return seen

@@ -6,8 +6,10 @@ import asyncio
 import json
 import time
 
+import pytest
+
 from tests.unit.gateway.conftest import CENTRE, RENTAL_ID, RESIDENT_ID, Client, Gateway, lending, token
-from tests.unit.gateway.services import Stage, refused
+from tests.unit.gateway.services import Stage, accepted, refused
 
 KEY = {"Idempotency-Key": "checkout-1"}
 RETURN = {"items": [{"barcode": "NG-C10-001", "condition": "good"}]}
@@ -15,7 +17,7 @@ RETURN = {"items": [{"barcode": "NG-C10-001", "condition": "good"}]}
 
 def awaiting(command: dict) -> dict:
     row = {"rental_id": command["data"]["rental_id"], "state": "awaiting_payment", "version": 1, "name_ko": "나눔"}
-    return {"id": command["id"], "pos": 7, "version": 1, "result": row}
+    return {"id": command["id"], "position": 7, "version": 1, "result": row}
 
 
 def rental(state: str = "out", version: int = 2, resident_id: str = RESIDENT_ID) -> tuple[int, dict]:
@@ -23,8 +25,8 @@ def rental(state: str = "out", version: int = 2, resident_id: str = RESIDENT_ID)
     return version, row
 
 
-def test_a_rental_is_started_and_its_row_passed_through(desk: Client, stage: Stage) -> None:
-    stage.decide["start_rental"] = awaiting
+def test_a_rental_is_requested_and_its_row_passed_through(desk: Client, stage: Stage) -> None:
+    stage.decide["request_rental"] = awaiting
     answer = desk.post("/v1/rentals", json=lending(), headers={**KEY, "X-Request-Id": "scan-77"})
     [command] = stage.commands("rentals")
     assert answer.status_code == 201
@@ -32,7 +34,7 @@ def test_a_rental_is_started_and_its_row_passed_through(desk: Client, stage: Sta
     assert answer.headers["ETag"] == '"1"'
     assert answer.headers["Location"] == f"/v1/rentals/{command['data']['rental_id']}"
     assert answer.headers["X-Request-Id"] == "scan-77"
-    assert command["name"] == "start_rental"
+    assert command["name"] == "request_rental"
     assert command["meta"] == {"actor": {"role": "desk", "subject": "desk-1"}, "correlation_id": "scan-77"}
     assert command["data"] == {**lending(), "rental_id": command["data"]["rental_id"]}
     assert command["data"]["rental_id"].startswith(f"{CENTRE}.")
@@ -58,7 +60,7 @@ def test_the_same_key_at_another_centre_is_another_command(desk: Client, stage: 
 
 
 def test_the_wait_ends_when_the_payment_is_decided(desk: Client, stage: Stage, gateway: Gateway) -> None:
-    stage.decide["start_rental"] = awaiting
+    stage.decide["request_rental"] = awaiting
     stage.rows["rentals", "rental"] = rental("awaiting_payment", 1)
 
     async def pay() -> None:
@@ -76,7 +78,7 @@ def test_the_wait_ends_when_the_payment_is_decided(desk: Client, stage: Stage, g
 
 
 def test_the_wait_ends_when_time_is_up(desk: Client, stage: Stage) -> None:
-    stage.decide["start_rental"] = awaiting
+    stage.decide["request_rental"] = awaiting
     stage.rows["rentals", "rental"] = rental("awaiting_payment", 1)
     began = time.monotonic()
     answer = desk.post("/v1/rentals", json=lending(), headers={**KEY, "Prefer": "respond-async, wait=1"})
@@ -85,7 +87,7 @@ def test_the_wait_ends_when_time_is_up(desk: Client, stage: Stage) -> None:
 
 
 def test_a_committed_rental_is_answered_though_the_waiting_fails(desk: Client, stage: Stage) -> None:
-    stage.decide["start_rental"] = awaiting  # and the query answers 404
+    stage.decide["request_rental"] = awaiting  # and the query answers 404
     answer = desk.post("/v1/rentals", json=lending(), headers={**KEY, "Prefer": "wait=5"})
     assert (answer.status_code, answer.json()["state"]) == (201, "awaiting_payment")
     assert "Preference-Applied" not in answer.headers
@@ -156,7 +158,7 @@ def test_a_rental_of_another_centre_is_not_there(desk: Client, stage: Stage) -> 
 
 
 def test_a_history_is_for_staff_and_of_something(desk: Client, resident: Client, stage: Stage) -> None:
-    stage.rows["rentals", "history"] = (None, {"data": [{"pos": 1, "type": "rental.requested"}]})
+    stage.rows["rentals", "history"] = (None, {"data": [{"position": 1, "type": "rental.requested"}]})
     assert desk.get(f"/v1/rentals/{RENTAL_ID}/history").json()["data"][0]["type"] == "rental.requested"
     assert stage.asked == [("rentals", "history", {"stream": f"rental-{RENTAL_ID}"})]
     assert resident.get(f"/v1/rentals/{RENTAL_ID}/history").status_code == 403
@@ -164,7 +166,7 @@ def test_a_history_is_for_staff_and_of_something(desk: Client, resident: Client,
     assert desk.get(f"/v1/rentals/{RENTAL_ID}/history").status_code == 404
 
 
-def test_units_come_back(desk: Client, stage: Stage) -> None:
+def test_items_come_back(desk: Client, stage: Stage) -> None:
     answer = desk.post(f"/v1/rentals/{RENTAL_ID}/return", json=RETURN, headers=KEY)
     assert answer.status_code == 200
     assert stage.commands("rentals")[0]["data"] == {"rental_id": RENTAL_ID, **RETURN}
@@ -172,18 +174,56 @@ def test_units_come_back(desk: Client, stage: Stage) -> None:
 
 
 def test_a_return_heeds_if_match(desk: Client, stage: Stage) -> None:
-    stage.rows["rentals", "rental"] = rental(version=3)
+    """The service compares the version in the transaction of the command; the gateway neither reads nor remembers."""
+    stage.decide["return_items"] = at_version_3
     path = f"/v1/rentals/{RENTAL_ID}/return"
     late = desk.post(path, json=RETURN, headers={"Idempotency-Key": "r-1", "If-Match": '"2"'})
     assert (late.status_code, late.json()["code"], late.headers["ETag"]) == (412, "version_mismatch", '"3"')
-    assert stage.commands("rentals") == []
+    assert late.json()["details"] == {"version": 3}
     now = {"Idempotency-Key": "r-2", "If-Match": '"3"'}
     assert desk.post(path, json=RETURN, headers=now).status_code == 200
-    stage.rows["rentals", "rental"] = rental("returned", version=4)
-    again = desk.post(path, json=RETURN, headers=now)  # its answer was lost: the stored outcome, not 412
+    again = desk.post(path, json=RETURN, headers=now)  # its answer was lost: the same command, the stored outcome
     assert again.status_code == 200
-    first, second = stage.commands("rentals")
+    _, first, second = stage.commands("rentals")
     assert first["id"] == second["id"]
+    assert stage.asked == []
+
+
+def at_version_3(command: dict) -> dict:
+    """What a service does whose rental has version 3."""
+    if 3 in command["meta"]["expected_version"]:
+        return accepted(command)
+    return refused("stale", "version_mismatch", version=3)(command)
+
+
+@pytest.mark.parametrize(
+    ("header", "expected"),
+    [
+        (None, None),
+        ("*", None),
+        ('"3"', [3]),
+        ('"2", W/"3"', [2, 3]),
+        ('"some-other-tag"', [0]),  # no version at all: never the present one
+        ('"' + "9" * 400 + '"', [0]),
+    ],
+)
+def test_what_if_match_names_goes_with_the_command(
+    desk: Client, stage: Stage, header: str | None, expected: list[int] | None
+) -> None:
+    headers = {"Idempotency-Key": "r", **({} if header is None else {"If-Match": header})}
+    assert desk.post(f"/v1/rentals/{RENTAL_ID}/return", json=RETURN, headers=headers).status_code == 200
+    assert desk.post(f"/v1/repairs/{RENTAL_ID}/sent", json={"maker": "Kovea"}, headers=headers).status_code == 200
+    [returning], [sending] = stage.commands("rentals"), stage.commands("inventory")
+    assert returning["meta"].get("expected_version") == sending["meta"].get("expected_version") == expected
+
+
+def test_an_id_with_two_dots_is_of_the_centre_before_the_first(desk: Client, stage: Stage) -> None:
+    """As a damage has: its rental's id and the barcode."""
+    damage_id = f"{RENTAL_ID}.NG-C10-004"
+    stage.rows["rentals", "rental"] = rental()
+    assert desk.get(f"/v1/rentals/{damage_id}").status_code == 200
+    assert desk.get(f"/v1/rentals/busan-suyeong.{damage_id}").status_code == 404
+    assert [params for _, _, params in stage.asked] == [{"rental_id": damage_id}]
 
 
 def test_a_quote_takes_barcodes_in_a_list(resident: Client, stage: Stage) -> None:
@@ -195,20 +235,20 @@ def test_a_quote_takes_barcodes_in_a_list(resident: Client, stage: Stage) -> Non
 
 
 def test_each_kind_of_refusal_has_its_status(desk: Client, stage: Stage) -> None:
-    expected = {"invalid": 400, "not_found": 404, "conflict": 409, "refused": 422, "unavailable": 503}
+    expected = {"invalid": 400, "not_found": 404, "conflict": 409, "stale": 412, "refused": 422, "unavailable": 503}
     for kind, status in expected.items():
-        stage.decide["start_rental"] = refused(kind, "too_many_items", limit=5)
+        stage.decide["request_rental"] = refused(kind, "too_many_items", limit=5)
         answer = desk.post("/v1/rentals", json=lending(), headers=KEY)
         problem = answer.json()
         assert (answer.status_code, problem["status"]) == (status, status)
         assert answer.headers["Content-Type"] == "application/problem+json"
         assert (problem["code"], problem["type"]) == ("too_many_items", "/problems/too_many_items")
         assert (problem["detail"], problem["detail_ko"], problem["detail_en"]) == ("안 됩니다.", "안 됩니다.", "No.")
-        assert problem["facts"] == {"limit": 5}
+        assert problem["details"] == {"limit": 5}
         assert ("Retry-After" in answer.headers) == (status == 503)
 
 
 def test_a_key_used_for_something_else_is_422(desk: Client, stage: Stage) -> None:
-    stage.decide["start_rental"] = refused("invalid", "idempotency_key_reused")
+    stage.decide["request_rental"] = refused("invalid", "idempotency_key_reused")
     answer = desk.post("/v1/rentals", json=lending(nights=1), headers=KEY)
     assert (answer.status_code, answer.json()["code"]) == (422, "idempotency_key_reused")

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any
+import json
+from pathlib import Path
+from typing import Any, get_args
 
 import pytest
+import yaml
 
-from gateway.routes.desk import actions
-from tests.unit.gateway.conftest import CENTRE, RENTAL_ID, RESIDENT_ID, Client
+from gateway.api.desk import actions
+from services.contracts.rentals.words import HolderState
+from tests.unit.gateway.conftest import CENTRE, RENTAL_ID, RESIDENT_ID, Client, Gateway, token
 from tests.unit.gateway.services import Stage, accepted, refused
 
+SEED = Path(__file__).parents[3] / "deploy/seed/house_rules.yaml"
+RULES = json.loads(json.dumps(yaml.safe_load(SEED.read_text(encoding="utf-8")), default=str))
 PERSON = {"name": "김나눔", "phone": "010-1234-5678"}
 MEMBER = {"resident_id": RESIDENT_ID, "centre": CENTRE, "state": "verified", "version": 2}
-UNIT = {"barcode": "NG-C10-001", "centre": CENTRE, "category": "C10", "state": "ready", "version": 3}
+ITEM = {"barcode": "NG-C10-001", "centre": CENTRE, "category": "C10", "state": "ready", "version": 3}
 
 
 def joined(command: dict) -> dict:
@@ -56,7 +62,7 @@ def test_another_centre_is_refused(desk: Client, stage: Stage) -> None:
 
 
 def test_a_resident_is_shown_with_contact(desk: Client, resident: Client, stage: Stage) -> None:
-    stage.rows["rentals", "resident"] = (2, MEMBER)
+    stage.rows["rentals", "membership"] = (2, MEMBER)
     stage.rows["notifications", "contact"] = (1, {**PERSON, "resident_id": RESIDENT_ID})
     for client in (desk, resident):
         answer = client.get(f"/v1/residents/{RESIDENT_ID}")
@@ -67,7 +73,7 @@ def test_a_resident_is_shown_with_contact(desk: Client, resident: Client, stage:
 
 
 def test_a_resident_is_shown_though_contacts_are_away(desk: Client, stage: Stage) -> None:
-    stage.rows["rentals", "resident"] = (2, MEMBER)
+    stage.rows["rentals", "membership"] = (2, MEMBER)
     stage.down.add("notifications")
     answer = desk.get(f"/v1/residents/{RESIDENT_ID}")
     assert (answer.status_code, answer.json()["contact"]) == (200, None)
@@ -78,7 +84,7 @@ def test_a_resident_is_shown_though_contacts_are_away(desk: Client, stage: Stage
 
 def test_an_unknown_resident_is_not_found_in_the_services_words(desk: Client) -> None:
     answer = desk.get(f"/v1/residents/{RESIDENT_ID}")
-    assert (answer.status_code, answer.json()["code"]) == (404, "resident_unknown")
+    assert (answer.status_code, answer.json()["code"]) == (404, "membership_unknown")
 
 
 def test_residents_are_found_by_phone(desk: Client, resident: Client, stage: Stage) -> None:
@@ -98,23 +104,25 @@ def test_residents_are_found_by_phone(desk: Client, resident: Client, stage: Sta
         ("DELETE", f"/v1/residents/{RESIDENT_ID}/suspension", None, "rentals", "reinstate_resident",
          {"resident_id": RESIDENT_ID}),
         ("POST", "/v1/items/NG-C10-001/damage", {"cause": "wear"}, "inventory", "report_damage",
-         {"barcode": "NG-C10-001", "cause": "wear"}),
-        ("POST", "/v1/items/NG-C10-001/lost", None, "inventory", "report_lost", {"barcode": "NG-C10-001"}),
-        ("POST", "/v1/items/NG-C10-001/retire", None, "inventory", "retire_item", {"barcode": "NG-C10-001"}),
+         {"centre": CENTRE, "barcode": "NG-C10-001", "cause": "wear"}),
+        ("POST", "/v1/items/NG-C10-001/lost", None, "inventory", "report_lost",
+         {"centre": CENTRE, "barcode": "NG-C10-001"}),
+        ("POST", "/v1/items/NG-C10-001/retire", None, "inventory", "retire_item",
+         {"centre": CENTRE, "barcode": "NG-C10-001"}),
         ("POST", f"/v1/repairs/{RENTAL_ID}/sent", {"maker": "Kovea A/S"}, "inventory", "send_repair",
          {"repair_id": RENTAL_ID, "maker": "Kovea A/S"}),
         ("POST", f"/v1/repairs/{RENTAL_ID}/returned", {"mended": True, "cost_krw": 0}, "inventory", "return_repair",
          {"repair_id": RENTAL_ID, "mended": True, "cost_krw": 0}),
-        ("POST", "/v1/house-rules", {"rules": {"a": 1}}, "rentals", "adopt_house_rules",
-         {"centre": CENTRE, "rules": {"a": 1}}),
+        ("POST", "/v1/house-rules", {"rules": RULES}, "rentals", "adopt_house_rules",
+         {"centre": CENTRE, "rules": RULES}),
     ],
 )  # fmt: skip
 def test_a_command_reaches_its_service(
     manager: Client, stage: Stage, method: str, path: str, body: Any, service: str, command: str, data: dict
 ) -> None:
-    stage.rows["inventory", "item"] = (3, UNIT)
     answer = manager.request(method, path, json=body)
     assert answer.status_code == 200
+    assert stage.asked == []
     assert [(sent["name"], sent["data"]) for sent in stage.commands(service)] == [(command, data)]
 
 
@@ -162,23 +170,40 @@ def test_an_item_is_registered(manager: Client, desk: Client, stage: Stage) -> N
     assert desk.post("/v1/items", json=body).status_code == 403
 
 
-def test_an_item_of_another_centre_is_left_alone(manager: Client, stage: Stage) -> None:
-    stage.rows["inventory", "item"] = (3, {**UNIT, "centre": "busan-suyeong"})
-    assert manager.get("/v1/items/NG-C10-001").status_code == 404
-    assert manager.post("/v1/items/NG-C10-001/retire").status_code == 404
-    assert stage.commands("inventory") == []
+def test_a_barcode_is_one_of_the_callers_centre(gateway: Gateway, stage: Stage) -> None:
+    stage.rows["inventory", "item"] = (3, ITEM)
+    for centre in (CENTRE, "busan-suyeong"):
+        client = Client(gateway.url, token("manager", centre=centre))
+        assert client.get("/v1/items/NG-C10-001").json() == ITEM
+        assert client.post("/v1/items/NG-C10-001/retire").status_code == 200
+        assert client.post("/v1/items/NG-C10-001/retire", json={"centre": CENTRE}).status_code == 400
+        there = {"centre": centre, "barcode": "NG-C10-001"}
+        assert stage.asked.pop() == ("inventory", "item", there)
+        assert stage.commands("inventory")[-1]["data"] == there
+    assert len(stage.commands("inventory")) == 2
 
 
 def test_a_scan_says_what_who_and_what_next(desk: Client, stage: Stage) -> None:
-    stage.rows["inventory", "item"] = (3, UNIT)
+    stage.rows["inventory", "item"] = (3, ITEM)
     stage.rows["inventory", "category"] = (1, {"code": "C10", "name_ko": "텐트"})
     free = desk.post("/v1/desk/scan", json={"barcode": "NG-C10-001"}).json()
-    assert (free["item"], free["category"]["name_ko"], free["holder"]) == (UNIT, "텐트", None)
+    assert (free["item"], free["category"]["name_ko"], free["holder"]) == (ITEM, "텐트", None)
     assert free["actions"] == ["lend", "report_damage", "report_lost"]
     holder = {"barcode": "NG-C10-001", "rental_id": RENTAL_ID, "state": "out", "due_on": "2026-11-25"}
     stage.rows["rentals", "holder"] = (None, holder)
     out = desk.post("/v1/desk/scan", json={"barcode": "NG-C10-001"}).json()
     assert (out["holder"], out["actions"]) == (holder, ["return"])
+
+
+@pytest.mark.parametrize("state", get_args(HolderState))
+def test_a_scan_takes_every_state_of_a_holder(desk: Client, stage: Stage, state: str) -> None:
+    stage.rows["inventory", "item"] = (3, {**ITEM, "state": "cleaning"})
+    stage.rows["rentals", "holder"] = (None, {"barcode": "NG-C10-001", "rental_id": RENTAL_ID, "state": state})
+    found = desk.post("/v1/desk/scan", json={"barcode": "NG-C10-001"}).json()
+    assert found["holder"]["state"] == state
+    assert found["actions"]
+    assert ("inventory", "item", {"centre": CENTRE, "barcode": "NG-C10-001"}) in stage.asked
+    assert ("rentals", "holder", {"centre": CENTRE, "barcode": "NG-C10-001"}) in stage.asked
 
 
 def test_a_scan_of_nothing(desk: Client) -> None:
@@ -192,10 +217,18 @@ def test_a_scan_of_nothing(desk: Client) -> None:
         ("ready", None, "desk", ["lend", "report_damage", "report_lost"]),
         ("ready", None, "manager", ["lend", "report_damage", "report_lost", "retire"]),
         ("ready", "out", "desk", ["return"]),  # inventory has not heard of the loan yet
-        ("held", "awaiting_payment", "desk", ["await_payment"]),
+        ("ready", "held", "desk", ["await_payment"]),
+        ("held", "held", "desk", ["await_payment"]),
+        ("held", "held", "manager", ["await_payment"]),
         ("out", "out", "desk", ["return"]),
         ("out", None, "desk", []),  # it is just coming back
         ("cleaning", None, "desk", ["make_ready", "report_damage", "report_lost"]),
+        ("cleaning", "checking", "desk", ["make_ready", "report_damage", "report_lost"]),
+        ("cleaning", "checking", "manager", ["make_ready", "report_damage", "report_lost", "retire"]),
+        ("damaged", "checking", "desk", ["send_repair", "report_lost"]),
+        ("repair", "checking", "desk", ["return_repair", "report_lost"]),
+        ("lost", "checking", "desk", ["make_ready", "report_damage"]),
+        ("out", "checking", "desk", []),  # inventory has not heard of the return yet
         ("damaged", None, "desk", ["send_repair", "report_lost"]),
         ("repair", None, "desk", ["return_repair", "report_lost"]),
         ("lost", None, "desk", ["make_ready", "report_damage"]),
@@ -222,6 +255,5 @@ def test_events_are_passed_through(analyst: Client, stage: Stage) -> None:
 
 
 def test_a_refused_command_of_another_resource(manager: Client, stage: Stage) -> None:
-    stage.rows["inventory", "item"] = (3, UNIT)
     stage.decide["retire_item"] = refused("conflict", "item_out")
     assert manager.post("/v1/items/NG-C10-001/retire").status_code == 409

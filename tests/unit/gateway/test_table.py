@@ -7,30 +7,31 @@ import inspect
 import io
 import json
 import logging
+import os
 from contextlib import redirect_stdout
 from pathlib import Path
 
 import pytest
 import structlog
 
-from gateway import openapi
-from gateway.answer import Answer
+from gateway.api import ROUTES
 from gateway.app import build
-from gateway.ask import Ask
-from gateway.auth import ROLES, only
-from gateway.door import RouteWithoutPolicy
-from gateway.route import Route, Routes
-from gateway.routes import ROUTES
+from gateway.docs import openapi
+from gateway.http.auth import ROLES, only
+from gateway.http.request import RequestContext
+from gateway.http.response import Response
+from gateway.http.route import Route, Routes, RouteWithoutPolicy
 from gateway.settings import Settings, SettingsError
+from services.contracts import SERVICES
 from tests.unit.gateway.conftest import CENTRE, RENTAL_ID, RESIDENT_ID, Client, Gateway, lending, settings, token
 from tests.unit.gateway.services import Stage
 
 EXAMPLES = {"id": RENTAL_ID, "barcode": "NG-C10-001", "code": "C10", "service": "rentals"}
 
 
-async def handler(ask: Ask) -> Answer:
+async def handler(context: RequestContext) -> Response:
     """Do nothing."""
-    return Answer.made({})
+    return Response.json({})
 
 
 def test_a_route_without_policy_keeps_the_app_from_starting() -> None:
@@ -127,12 +128,12 @@ def test_readiness_tells_each_service(stranger: Client, stage: Stage) -> None:
     stage.down.add("billing")
     answer = stranger.get("/readyz")
     assert answer.status_code == 200
-    states = {"inventory": "ready", "rentals": "ready", "billing": "not ready", "notifications": "ready"}
+    states = {**dict.fromkeys(SERVICES, "ready"), "billing": "not ready"}
     assert answer.json() == {"status": "ready", "services": states}
 
 
 def test_the_gateway_starts_without_any_service(gateway: Gateway) -> None:
-    nowhere = dict.fromkeys(("inventory", "rentals", "billing", "notifications"), "http://127.0.0.1:9")
+    nowhere = dict.fromkeys(SERVICES, "http://127.0.0.1:9")
 
     async def ready() -> bytes:
         app, sent = build(settings(nowhere)), []
@@ -185,7 +186,7 @@ def test_a_request_is_one_log_line_without_anything_personal(gateway: Gateway, s
         "code": None,
     }
     assert (refused["status"], refused["code"]) == (400, "invalid_request")
-    assert "010" not in str(lines) and "김" not in str(lines)
+    assert "1234-5678" not in str(lines) and "김" not in str(lines)
 
 
 def test_log_lines_are_json(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -206,32 +207,50 @@ def test_log_lines_are_json(monkeypatch: pytest.MonkeyPatch) -> None:
         root.handlers, root.level = handlers, level
 
 
-def test_settings_name_everything_wrong_at_once(tmp_path: Path) -> None:
+@pytest.fixture
+def env(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    for name in os.environ:
+        if name.startswith("NANUM_"):
+            monkeypatch.delenv(name)
+    return monkeypatch
+
+
+def test_settings_name_everything_wrong_at_once(tmp_path: Path, env: pytest.MonkeyPatch) -> None:
     short = tmp_path / "short"
     short.write_text("abc")
-    env = {"NANUM_SOURCES": "rentals=http://127.0.0.1:1", "NANUM_INTERNAL_SECRET_FILE": str(short)}
+    env.setenv("NANUM_SOURCES", "rentals=http://127.0.0.1:1")
+    env.setenv("NANUM_INTERNAL_SECRET_FILE", str(short))
+    env.setenv("NANUM_LISTEN", "8080")
+    env.setenv("NANUM_LOG_LEVEL", "loud")
     with pytest.raises(SettingsError) as wrong:
-        Settings.read({**env, "NANUM_LISTEN": "8080", "NANUM_LOG_LEVEL": "loud"})
+        Settings.read()
     text = str(wrong.value)
     for name in ("NANUM_LISTEN", "base URL of inventory", "less than 32 bytes", "NANUM_TOKEN_SECRET_FILE"):
         assert name in text
     assert "NANUM_CENTRE" in text and "NANUM_LOG_LEVEL" in text and "base URL of rentals" not in text
 
 
-def test_settings_are_read(tmp_path: Path) -> None:
+def test_a_secret_that_cannot_be_read_is_named(tmp_path: Path, env: pytest.MonkeyPatch) -> None:
+    env.setenv("NANUM_TOKEN_SECRET_FILE", str(tmp_path / "nowhere"))
+    with pytest.raises(SettingsError, match="NANUM_TOKEN_SECRET_FILE"):
+        Settings.read()
+
+
+def test_settings_are_read(tmp_path: Path, env: pytest.MonkeyPatch) -> None:
     secret = tmp_path / "secret"
     secret.write_text("s" * 40 + "\n")
-    sources = " ".join(f"{name}=http://127.0.0.1:1/" for name in ("inventory", "rentals", "billing", "notifications"))
-    read = Settings.read(
-        {
-            "NANUM_LISTEN": "127.0.0.1:8080",
-            "NANUM_SOURCES": sources,
-            "NANUM_INTERNAL_SECRET_FILE": str(secret),
-            "NANUM_TOKEN_SECRET_FILE": str(secret),
-            "NANUM_PSEUDONYM_SECRET_FILE": str(secret),
-            "NANUM_CENTRE": CENTRE,
-        }
-    )
+    sources = " ".join(f"{name}=http://127.0.0.1:1/" for name in SERVICES)
+    variables = {
+        "NANUM_LISTEN": "127.0.0.1:8080",
+        "NANUM_SOURCES": sources,
+        "NANUM_INTERNAL_SECRET_FILE": str(secret),
+        "NANUM_TOKEN_SECRET_FILE": str(secret),
+        "NANUM_PSEUDONYM_SECRET_FILE": str(secret),
+        "NANUM_CENTRE": CENTRE,
+    }
+    for name, text in variables.items():
+        env.setenv(name, text)
+    read = Settings.read()
     assert (read.host, read.port, read.token_secret) == ("127.0.0.1", 8080, "s" * 40)
     assert read.sources["rentals"] == "http://127.0.0.1:1"
 

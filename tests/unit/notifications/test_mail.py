@@ -1,4 +1,4 @@
-"""Mail: letters handed to a real mail server, which takes them, asks for patience, or refuses them for good."""
+"""Mail: letters handed to a real mail server, which takes them, asks to try again, or refuses them for good."""
 
 from __future__ import annotations
 
@@ -11,14 +11,16 @@ from typing import Any
 import pytest
 from aiosmtpd.controller import Controller
 
-from services.chassis.definition import TryAgain
-from services.chassis.settings import SettingMissing
-from services.notifications import reactions
-from services.notifications.domain.letter import Draft, Letter
-from services.notifications.domain.notice import RecordFailed, RecordSent
-from services.notifications.outside import Letterbox, Mail, Undeliverable
+from services.chassis.foundation.settings import SettingMissing
+from services.chassis.service import RetryLater
+from services.notifications.adapters.channel import Channel, Letter, Undeliverable
+from services.notifications.adapters.mail import Mail
+from services.notifications.contacts.model import Contact
+from services.notifications.messages.dispatch import Dispatcher
+from services.notifications.messages.model import RecordFailed, RecordSent
+from services.notifications.service import SERVICE
 from tests.unit.notifications.stories import out
-from tests.unit.notifications.test_letter import a_draft
+from tests.unit.notifications.test_letters import WORDINGS, a_draft
 
 LETTER = Letter(subject="[남구 물품공유센터] 대여 영수증", body="안녕하세요.\n")
 
@@ -36,7 +38,7 @@ class Office:
         return answers.get(address, "250 OK")
 
     async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:
-        self.taken.append(message_from_bytes(envelope.content, policy=policy.default))  # type: ignore[arg-type]
+        self.taken.append(message_from_bytes(envelope.content, policy=policy.default))
         return "250 OK"
 
 
@@ -77,12 +79,12 @@ def test_a_last_word_is_a_failure_without_the_address(mail: Mail) -> None:
 
 
 def test_a_busy_server_is_asked_again(mail: Mail) -> None:
-    with pytest.raises(TryAgain, match="451"):
+    with pytest.raises(RetryLater, match="451"):
         mail.send("c.n1", "later@example.org", LETTER)
 
 
 def test_a_server_that_is_away_is_asked_again() -> None:
-    with pytest.raises(TryAgain, match="away"):
+    with pytest.raises(RetryLater, match="away"):
         Mail("smtp://127.0.0.1:9", "nanum@example.org").send("c.n1", "nanum@example.org", LETTER)
 
 
@@ -99,19 +101,11 @@ def test_wrong_settings_stop_the_start(url: str, sender: str) -> None:
         Mail(url, sender)
 
 
-class Prepared(Letterbox):
-    """A letterbox whose drafts are at hand."""
-
-    def __init__(self, mail: Mail, draft: Draft | None) -> None:
-        super().__init__(None, mail)  # type: ignore[arg-type]
-        self._draft = draft
-
-    def draft(self, notice_id: str) -> Draft | None:
-        return self._draft
-
-
-def send(mail: Mail, **changed: Any) -> list[Any]:
-    return list(reactions.send(Prepared(mail, a_draft(out(), "receipt", **changed)), {"notice_id": "c.n1"}))
+def send(channel: Channel, **changed: Any) -> list[Any]:
+    """Run the effect with a draft at hand."""
+    draft = a_draft(out(), "receipt", **changed)
+    dispatcher = Dispatcher(channel, lambda notice_id: draft, WORDINGS)
+    return list(SERVICE.effect_of["send_mail"].run(dispatcher, {"notice_id": "c.n1"}))
 
 
 def test_what_was_taken_is_sent(mail: Mail, office: Office) -> None:
@@ -119,7 +113,7 @@ def test_what_was_taken_is_sent(mail: Mail, office: Office) -> None:
     assert "캠핑 매트" in office.taken[0].get_content()
 
 
-def test_who_has_no_address_is_not_written_to(mail: Mail, office: Office) -> None:
+def test_a_contact_without_an_address_is_not_written_to(mail: Mail, office: Office) -> None:
     assert send(mail, email=None) == [RecordFailed(notice_id="c.n1", reason="no_address")]
     assert office.taken == []
 
@@ -133,6 +127,29 @@ def test_what_was_sent_already_is_not_sent_again(mail: Mail, office: Office) -> 
     assert office.taken == []
 
 
-def test_a_letter_about_an_unheard_rental_waits(mail: Mail) -> None:
-    with pytest.raises(TryAgain):
-        list(reactions.send(Prepared(mail, None), {"notice_id": "c.n1"}))
+def test_a_letter_about_a_rental_that_is_not_known_yet_waits(mail: Mail) -> None:
+    with pytest.raises(RetryLater):
+        list(Dispatcher(mail, lambda notice_id: None, WORDINGS).dispatch("c.n1"))
+
+
+class Texts:
+    """Another channel: it reaches phones, and takes everything."""
+
+    name = "sms"
+
+    def __init__(self) -> None:
+        self.taken: list[tuple[str, str, Letter]] = []
+
+    def address(self, contact: Contact) -> str | None:
+        return contact.phone
+
+    def send(self, notice_id: str, address: str, letter: Letter) -> None:
+        self.taken.append((notice_id, address, letter))
+
+
+def test_another_channel_sends_the_same_letter_to_its_own_address() -> None:
+    texts = Texts()
+    assert send(texts, email=None) == [RecordSent(notice_id="c.n1", channel="sms")]
+    ((notice_id, address, letter),) = texts.taken
+    assert (notice_id, address) == ("c.n1", "010-1234-5678")
+    assert "캠핑 매트" in letter.body

@@ -1,1 +1,0 @@
-"""Bugs that other systems have had, planted one at a time: the simulation must catch each of them."""

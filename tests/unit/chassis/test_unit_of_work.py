@@ -1,0 +1,242 @@
+"""The unit of work: all of a command's effects or none, read once, and written only where something differs."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from uuid import UUID, uuid4, uuid5
+
+import pytest
+
+from services.chassis.commands.handler import Command, Metadata, decide, decide_own
+from services.chassis.domain import Delete, Refused, ScheduledCommand, Upsert, command, event, reads, replace, state
+from services.chassis.eventstore.unit_of_work import Opened, UnitOfWork
+from services.chassis.foundation.codec import decode
+from services.chassis.service import Capability, CommandHandler, Projection, Schedule, Service, mutable_table
+
+NOW = datetime(2026, 11, 23, 1, 0, tzinfo=UTC)
+
+
+@event("book.bought", stream="book-{book_id}")
+class BookBought:
+    book_id: str
+    shelf: str
+
+
+@event("book.sold", stream="book-{book_id}")
+class BookSold:
+    book_id: str
+    shelf: str
+
+
+@state("book", key="book_id", stream="book-{}")
+class Book:
+    book_id: str
+    sold: bool = False
+    version: int = 0
+
+
+@state("shelf", key="shelf")
+class Shelf:
+    shelf: str
+    books: int
+
+
+@state("guard", key="book_id")
+class Guard:
+    book_id: str
+
+
+@state("note", key="book_id")
+class Note:
+    book_id: str
+    text: str
+
+
+@command
+class BuyBook:
+    book_id: str
+    shelf: str
+
+
+@command
+class SellBook:
+    book_id: str
+
+
+class NotHere(Refused):
+    """Book {book_id} is not here."""
+
+    kind = "not_found"
+    ko = "{book_id} 없음"
+
+
+class ComeAgain(Refused):
+    """Ask again."""
+
+    kind = "unavailable"
+    ko = "나중에"
+
+
+def _shelf(row, happened):
+    if happened.shelf == "broken":
+        raise ZeroDivisionError("a fold of ours is broken")
+    count = (row.books if row else 0) + (1 if isinstance(happened, BookBought) else -1)
+    return Shelf(shelf=happened.shelf, books=count) if count else None
+
+
+@reads(lambda cmd: [(Book, cmd.book_id)])
+def buy(cmd, read, now):
+    return [] if read(Book, cmd.book_id) else [BookBought(book_id=cmd.book_id, shelf=cmd.shelf)]
+
+
+@reads(lambda cmd: [(Book, cmd.book_id)])
+def sell(cmd, read, now):
+    if cmd.book_id == "later":
+        raise ComeAgain()
+    if read(Book, cmd.book_id) is None:
+        raise NotHere(book_id=cmd.book_id)
+    return [BookSold(book_id=cmd.book_id, shelf="a")]
+
+
+def _key(happened):
+    return (happened.book_id,)
+
+
+LIBRARY = Service(
+    "library",
+    Capability(
+        "books",
+        commands=[CommandHandler(BuyBook, buy, Book), CommandHandler(SellBook, sell, Book)],
+        projections=[
+            Projection(
+                Book,
+                lambda row, e: Book(book_id=e.book_id) if isinstance(e, BookBought) else replace(row, sold=True),
+                {BookBought: _key, BookSold: _key},
+            ),
+            Projection(Shelf, _shelf, dict.fromkeys((BookBought, BookSold), lambda e: (e.shelf,))),
+            Projection(
+                Guard,
+                lambda row, e: Guard(book_id=e.book_id) if isinstance(e, BookBought) else None,
+                {BookBought: _key, BookSold: _key},
+                unread=True,
+            ),
+            mutable_table(Note),
+        ],
+        schedules=[Schedule(BookBought, lambda e: [ScheduledCommand(SellBook(book_id=e.book_id), NOW)])],
+    ),
+)
+
+
+class Rows:
+    """A session with these rows, which counts what it is asked for."""
+
+    def __init__(self, *rows):
+        self.rows, self.fetched = {(type(row), getattr(row, row.KEY)): row for row in rows}, []
+
+    def _find(self, lookups):
+        self.fetched.append({lookup.row_type.__name__: keys for lookup, keys in lookups.items()})
+        return [
+            [self.rows[lookup.row_type, key] for key in keys if (lookup.row_type, key) in self.rows]
+            for lookup, keys in lookups.items()
+        ]
+
+    def open(self, lookups, ids, source):
+        return Opened(7, {}, None, self._find(lookups))
+
+    def fetch(self, lookups):
+        return self._find(lookups)
+
+    def commit(self, uow):
+        self.committed = uow
+
+
+@pytest.fixture
+def begun():
+    def begin(*rows, reads=()):
+        session = Rows(*rows)
+        uow = UnitOfWork(LIBRARY, session)
+        uow.open([], reads, None)
+        return uow, session
+
+    return begin
+
+
+def to(data, fingerprint="f", **meta):
+    return Command(uuid4(), LIBRARY.handler_of[type(data)], data, Metadata(**meta), fingerprint)
+
+
+def test_what_only_folds_need_is_fetched_in_one_look_and_what_nobody_reads_is_not(begun):
+    uow, session = begun(reads=[(Book, "b")])
+    decide(uow, to(BuyBook(book_id="b", shelf="a")), NOW)
+    assert session.fetched == [{"Book": ["b"]}, {"Shelf": ["a"]}]
+    assert uow.writes().inserts == {
+        Book: [Book(book_id="b", version=1)],
+        Shelf: [Shelf(shelf="a", books=1)],
+        Guard: [Guard(book_id="b")],
+    }
+
+
+def test_two_commands_of_a_batch_see_each_others_effect_and_versions_count_on(begun):
+    uow, _ = begun(Shelf(shelf="a", books=4))
+    decide(uow, to(BuyBook(book_id="b", shelf="a")), NOW)
+    outcome = decode(decide(uow, to(SellBook(book_id="b")), NOW))
+    assert outcome["result"] == {"book_id": "b", "sold": True, "version": 2} and outcome["position"] == 9
+    assert [(e.stream, e.version) for e in uow.events] == [("book-b", 1), ("book-b", 2)]
+    writes = uow.writes()
+    assert writes.deletes == {Guard: ["b"]} and Shelf not in writes.updates  # five, then four again: nothing differs
+
+
+def test_a_fold_that_breaks_leaves_nothing_of_its_command_and_all_of_the_others(begun):
+    uow, _ = begun()
+    decide(uow, to(BuyBook(book_id="good", shelf="a")), NOW)
+    outcome = decode(decide(uow, to(BuyBook(book_id="bad", shelf="broken")), NOW))
+    assert outcome["refused"]["code"] == "command_failed"
+    assert uow(Book, "bad") is None and uow(Book, "good")
+    assert [e.stream for e in uow.events] == ["book-good"] and len(uow.jobs) == 1
+
+
+def test_a_refusal_is_an_outcome_and_an_own_command_has_none(begun):
+    uow, _ = begun()
+    refused = to(SellBook(book_id="none"))
+    assert decode(decide(uow, refused, NOW))["refused"] == {
+        "code": "not_here",
+        "kind": "not_found",
+        "en": "Book none is not here.",
+        "ko": "none 없음",
+        "details": {"book_id": "none"},
+    }
+    decide_own(uow, to(SellBook(book_id="none"), ""), NOW)
+    assert [id for id, _, _ in uow.outcomes] == [refused.id]
+
+
+def test_an_own_command_that_only_lacks_something_is_raised_to_be_tried_again(begun):
+    uow, _ = begun()
+    with pytest.raises(ComeAgain):
+        decide_own(uow, to(SellBook(book_id="later"), ""), NOW)
+
+
+def test_an_expected_version_is_checked_where_the_command_is_decided(begun):
+    uow, _ = begun(Book(book_id="b", version=3))
+    stale = decode(decide(uow, to(SellBook(book_id="b"), expected_version=(2,)), NOW))
+    assert stale["refused"]["code"] == "version_mismatch" and stale["refused"]["details"] == {"version": 3}
+    assert not uow.events and not uow.outcomes  # sent again with the present version it is decided, not remembered
+    assert "result" in decode(decide(uow, to(SellBook(book_id="b"), expected_version=(2, 3)), NOW))
+    again = decode(decide(uow, to(SellBook(book_id="b"), expected_version=(3,)), NOW))
+    assert again["refused"]["details"] == {"version": 4}  # in one batch, too, the second sees what the first did
+
+
+def test_rows_of_mutable_tables_are_written_by_decisions_alone(begun):
+    uow, _ = begun(Note(book_id="old", text="x"))
+    uow.append([Upsert(Note(book_id="new", text="y")), Delete(Note, "old")], uuid4(), {}, NOW)
+    assert not uow.events
+    assert (uow.writes().inserts, uow.writes().deletes) == ({Note: [Note(book_id="new", text="y")]}, {Note: ["old"]})
+
+
+def test_ids_of_events_and_jobs_come_from_the_command(begun):
+    uow, _ = begun()
+    bought = to(BuyBook(book_id="b", shelf="a"), correlation_id="c")
+    decide(uow, bought, NOW)
+    (happened,), (job,) = uow.events, uow.jobs
+    assert happened.id == uuid5(bought.id, "0") and job.id == uuid5(happened.id, "job.0")
+    assert job.name == "sell_book" and job.meta == {"correlation_id": "c", "causation_id": str(happened.id)}
+    assert isinstance(happened.id, UUID) and happened.meta["command_id"] == str(bought.id)
