@@ -15,6 +15,7 @@ from integrations.analysts.stream_listener import StreamListener
 from services.chassis.foundation import logs
 
 IDLE = 5.0  # seconds until the feeds are read although no event was announced
+ENV = FileAwareEnv(strip_whitespace=True)
 
 
 def forwarders(env: FileAwareEnv) -> tuple[list[Forwarder], StreamListener]:
@@ -28,18 +29,23 @@ def forwarders(env: FileAwareEnv) -> tuple[list[Forwarder], StreamListener]:
     return made, StreamListener(amqp_url, sorted(services))
 
 
+def address(env: FileAwareEnv) -> tuple[str, int]:
+    """Where the metrics are served. Raises :class:`EnvError`, ValueError."""
+    host, _, port = env.str("NANUM_LISTEN").rpartition(":")
+    return host, int(port)
+
+
 def main() -> int:
     """Forward until SIGTERM; 2 when a setting is wrong. What was not confirmed is sent again after a start."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    env = FileAwareEnv(strip_whitespace=True)
     try:
-        every, listener = forwarders(env)
-        host, _, port = env.str("NANUM_LISTEN").rpartition(":")
-        start_http_server(int(port), host)
+        every, listener = forwarders(ENV)
+        host, port = address(ENV)
+        start_http_server(port, host)
     except (EnvError, ValueError) as wrong:
         print(f"analysts: {wrong}", file=sys.stderr)
         return 2
-    logs.set_up("analytics", env.str("NANUM_LOG_LEVEL", "info"))
+    logs.set_up("analytics", ENV.str("NANUM_LOG_LEVEL", "info"))
     while True:
         if not forward_each(every):
             listener.wait(IDLE)

@@ -8,7 +8,7 @@ import re
 
 import amqp
 import pytest
-from environs import EnvError, FileAwareEnv
+from environs import EnvError
 
 from deploy.local.problems import InstallationError
 from deploy.local.rabbitmq import address_of
@@ -217,6 +217,7 @@ class TestSubscriptions:
 def test_the_settings_come_from_the_environment_and_the_secret_from_its_file(tmp_path, monkeypatch):
     (tmp_path / "token").write_text("a secret of at least 32 characters\n")
     for name, value in {
+        "LISTEN": "127.0.0.1:9100",
         "SUBSCRIPTIONS": "kim:stream:rentals,billing lee:queue:rentals",
         "GATEWAY_URL": "http://127.0.0.1:8080",
         "AMQP_URL": "amqp://127.0.0.1/nanum",
@@ -225,12 +226,18 @@ def test_the_settings_come_from_the_environment_and_the_secret_from_its_file(tmp
     }.items():
         monkeypatch.setenv(f"NANUM_{name}", value)
 
-    made, _ = process.forwarders(FileAwareEnv())
+    made, _ = process.forwarders(process.ENV)
 
     assert len(made) == 3
+    assert process.address(process.ENV) == ("127.0.0.1", 9100)
+    assert process.ENV.str("NANUM_TOKEN_SECRET") == "a secret of at least 32 characters"
     monkeypatch.setenv("NANUM_TOKEN_SECRET_FILE", str(tmp_path / "lost"))
     with pytest.raises(ValueError, match="NANUM_TOKEN_SECRET_FILE"):
-        process.forwarders(FileAwareEnv())
+        process.forwarders(process.ENV)
+    monkeypatch.setenv("NANUM_TOKEN_SECRET_FILE", str(tmp_path / "token"))
+    monkeypatch.delenv("NANUM_AMQP_URL")
+    with pytest.raises(EnvError, match="NANUM_AMQP_URL"):
+        process.forwarders(process.ENV)
     monkeypatch.delenv("NANUM_GATEWAY_URL")
     with pytest.raises(EnvError, match="NANUM_GATEWAY_URL"):
-        process.forwarders(FileAwareEnv())
+        process.forwarders(process.ENV)
