@@ -78,20 +78,11 @@ def service_process(
     port = free_port()
     addresses = dict.fromkeys(SERVICES, "http://127.0.0.1:9") | (sources or {})
     with tempfile.TemporaryDirectory() as home, tempfile.NamedTemporaryFile("wb") as output:
-        env = {
-            **os.environ,
+        env = _environment(port, home) | {
             "NANUM_DATABASE_URL": database_url,
             "NANUM_AMQP_URL": amqp_url,
-            "NANUM_LISTEN": f"127.0.0.1:{port}",
             "NANUM_SOURCES": " ".join(f"{service}={url}" for service, url in addresses.items()),
-            "NANUM_TERMINAL_URL": "http://127.0.0.1:9",
-            "NANUM_SMTP_URL": "smtp://127.0.0.1:9",
         }
-        for setting in ("INTERNAL_SECRET", "FINGERPRINT_KEY", "TERMINAL_SECRET"):
-            path = os.path.join(home, setting)
-            with open(path, "w", encoding="utf-8") as file:
-                file.write(SECRET)
-            env[f"NANUM_{setting}_FILE"] = path
         limit = (lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (open_files, open_files))) if open_files else None
         argv = [sys.executable, "-m", "services.chassis.process.main", name]
         process = subprocess.Popen(argv, env=env, stdout=output, stderr=subprocess.STDOUT, preexec_fn=limit)
@@ -107,6 +98,22 @@ def service_process(
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
+
+
+def _environment(port: int, home: str) -> dict[str, str]:
+    """What does not depend on the test; each secret is a file in ``home``."""
+    env = {
+        **os.environ,
+        "NANUM_LISTEN": f"127.0.0.1:{port}",
+        "NANUM_TERMINAL_URL": "http://127.0.0.1:9",
+        "NANUM_SMTP_URL": "smtp://127.0.0.1:9",
+    }
+    for setting in ("INTERNAL_SECRET", "FINGERPRINT_KEY", "TERMINAL_SECRET"):
+        path = os.path.join(home, setting)
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(SECRET)
+        env[f"NANUM_{setting}_FILE"] = path
+    return env
 
 
 def _answers(made: ServiceProcess) -> bool:
