@@ -36,7 +36,7 @@ class TooManyWait(Refused):
 
 
 @dataclass(frozen=True)
-class Changes:
+class ChangedStreams:
     """The streams that have events behind a position, up to the position ``head``, as JSON in ``streams``."""
 
     epoch: str
@@ -54,7 +54,7 @@ class LogWatch:
         self._own = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self.committed: Callable[[], None] = partial(os.eventfd_write, self._own, 1)  #: say that events were committed
 
-    def changes(self, after: int | None, wait: float) -> Changes:
+    def changes(self, after: int | None, wait: float) -> ChangedStreams:
         """What comes behind ``after``, waiting up to ``wait`` seconds for the first; without it, where the log ends.
 
         Raises :class:`TooManyWait`.
@@ -73,11 +73,11 @@ class LogWatch:
         finally:
             self._slots.release()
 
-    def _read(self, after: int | None) -> Changes:
+    def _read(self, after: int | None) -> ChangedStreams:
         start, end = (0, 0) if after is None else (after, after + SPAN)
         with self._reading.connection() as conn:
             epoch, head, streams = conn.execute(_CHANGES, (start, end)).fetchone() or ("", 0, "[]")
-        return Changes(epoch, min(head, end) if after is not None else head, Raw(streams.encode()))
+        return ChangedStreams(epoch, min(head, end) if after is not None else head, Raw(streams.encode()))
 
     def run(self) -> None:
         """Listen and tell until :meth:`stop`. Raises when the database is away."""

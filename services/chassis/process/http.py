@@ -13,8 +13,8 @@ from services.chassis.domain import Refused
 from services.chassis.foundation import database
 from services.chassis.foundation.codec import encode
 from services.chassis.foundation.settings import Settings
-from services.chassis.process.door import http, probe
 from services.chassis.process.runtime import Runtime
+from services.chassis.process.web_server import http, probe
 from services.chassis.service import Service
 from services.contracts import refusals
 

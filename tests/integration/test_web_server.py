@@ -1,4 +1,4 @@
-"""The door of a service: who may come in, how many, and what that costs the others."""
+"""The web server of a service: who is let in, how many, and what that costs the others."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ FILES = 150  # open files that the process may have
 @pytest.fixture(scope="module")
 def url(servers, template):
     """A database of inventory for all tests of this module."""
-    name = "door_inventory"
+    name = "served_inventory"
     with psycopg.connect(servers.postgres.superuser_dsn(), autocommit=True) as conn:
         conn.execute(f"CREATE DATABASE {name} TEMPLATE {template('inventory')} OWNER inventory_owner")
     return servers.dsn("inventory", "app").rpartition("/")[0] + f"/{name}"
@@ -74,7 +74,7 @@ class TestLimits:
             wait_for(lambda: open_at(inventory.process.pid) < FILES)
             assert inventory.process.poll() is None
         wait_for(lambda: inventory.get("/events").status_code == 200)
-        assert inventory.metric('nanum_door_refused_total{why="too many connections"}') > 0
+        assert inventory.metric('nanum_http_refused_total{why="too many connections"}') > 0
 
     @pytest.mark.parametrize("drop", [b"", b"G", b"X-A: "])
     def test_who_sends_no_head_is_cut_off(self, inventory, drop):

@@ -51,7 +51,7 @@ class Protocol(HttpOnlyProtocol):  # type: ignore[misc]
         if hmac.compare_digest(given, self.server.bearer):
             self.known = True
         elif self.path.partition("?")[0] not in OPEN or self._has_body():
-            metrics.DOOR_REFUSED.labels("no secret").inc()
+            metrics.HTTP_REFUSED.labels("no secret").inc()
             self.close_connection = True
             self.wfile.write(b"HTTP/1.1 401 Unauthorized\r\n" + _CLOSE % (len(_DENIED), _DENIED))
             return
@@ -61,7 +61,7 @@ class Protocol(HttpOnlyProtocol):  # type: ignore[misc]
         return "Transfer-Encoding" in self.headers or self.headers.get("Content-Length", "0") != "0"
 
 
-class Door(WebServer):  # type: ignore[misc]
+class BoundedWebServer(WebServer):  # type: ignore[misc]
     """nameko's web server with bounds. Nothing that a connection does ends the process."""
 
     def get_wsgi_server(self, sock: Any, wsgi_app: Any, protocol: Any = Protocol, debug: bool = False) -> Any:
@@ -83,11 +83,11 @@ class Door(WebServer):  # type: ignore[misc]
                 eventlet.sleep(0.1)
                 continue
             if self._connections >= MOST:
-                metrics.DOOR_REFUSED.labels("too many connections").inc()
+                metrics.HTTP_REFUSED.labels("too many connections").inc()
                 connection.close()
                 continue
             self._connections += 1
-            metrics.DOOR_CONNECTIONS.set(self._connections)
+            metrics.HTTP_CONNECTIONS.set(self._connections)
             self.container.spawn_managed_thread(partial(self._serve, connection, address), "connection")
 
     def _serve(self, connection: Any, address: Any) -> None:
@@ -102,13 +102,13 @@ class Door(WebServer):  # type: ignore[misc]
         finally:
             connection.close()
             self._connections -= 1
-            metrics.DOOR_CONNECTIONS.set(self._connections)
+            metrics.HTTP_CONNECTIONS.set(self._connections)
 
 
 class Entry(HttpRequestHandler):  # type: ignore[misc]
-    """An entrypoint behind the door, carried out by a worker of the pool."""
+    """An entrypoint of this server, carried out by a worker of the pool."""
 
-    server = Door()
+    server = BoundedWebServer()
 
 
 class Probe(Entry):
