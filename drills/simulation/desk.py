@@ -9,6 +9,7 @@ from drills.simulation.process import Process, Request
 from drills.simulation.stock import CENTRE, FEES, Order, describe, new_item, newcomer
 from drills.simulation.surroundings import Surroundings
 from services.chassis.commands.handler import CommandMessage, Metadata
+from services.contracts.base import Actor
 from services.inventory.items.model import Item
 from services.inventory.repairs.model import Repair
 from services.rentals.checkout.model import Rental
@@ -44,11 +45,11 @@ class Desk:
         if not self._next:
             wish = self._chance.choices(WISHES, WEIGHTS)[0]
             self._next = list(wish(self)) or list(lend(self))
-        request = self.request(self._next.pop(0), {"role": "desk", "subject": "desk-1"})
+        request = self.request(self._next.pop(0), {"role": "desk", "centre": CENTRE})
         self.requests.append(request)
         return self.send(request)
 
-    def request(self, order: Order, actor: dict[str, str]) -> Request:
+    def request(self, order: Order, actor: Actor) -> Request:
         """A request for an order, under a new id."""
         service, name, data = order
         id = UUID(int=self._chance.getrandbits(128), version=4)
@@ -113,7 +114,7 @@ def bring_back(desk: Desk) -> Iterable[Order]:
 
 def _found(desk: Desk, barcode: str) -> dict[str, Any]:
     condition = desk.any_of(["good", "good", "good", "dirty", "damaged", "lost"])
-    missing = desk.any_of([[], [], [], ["strap"]])
+    missing = desk.any_of([[], [], [], [{"part": 1, "count": 1}]])
     cause = desk.any_of(list(CAUSES)) if condition == "damaged" else None
     return {"barcode": barcode, "condition": condition, "cause": cause, "missing": missing}
 
@@ -129,7 +130,7 @@ def mend(desk: Desk) -> Iterable[Order]:
     """Send a repair away, or take it back."""
     repair = desk.any_of([r for r in desk.rows("inventory", Repair) if r.state in ("open", "sent")])
     if repair and repair.state == "open":
-        yield "inventory", "send_repair", {"repair_id": repair.repair_id, "maker": "Kovea", "reference": "r-1"}
+        yield "inventory", "send_repair", {"repair_id": repair.repair_id, "maker": "kovea", "reference": "R-1"}
     elif repair:
         mended = desk.any_of([True, True, True, False])
         yield "inventory", "return_repair", {"repair_id": repair.repair_id, "mended": mended, "cost_krw": 5000}

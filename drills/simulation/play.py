@@ -121,7 +121,7 @@ def opened(late: str | None) -> dict[str, Disk]:
             process.actors = [actor for actor in process.actors if actor not in process.consuming]
     with centre.stage():
         for order in stock():
-            request = centre.desk.request(order, {"role": "seed", "subject": "seed"})
+            request = centre.desk.request(order, {"role": "seed"})
             centre.desk.send(request)
             centre.rest(10_000)
             assert b'"result"' in request.answers[0], (request.answers, centre.problems)
