@@ -165,7 +165,7 @@ class TestAsOf:
         kim = desk.resident()
         (lent,) = desk.do(lend(kim, "NG-C10-00030"))
         rental_id = lent["result"]["rental_id"]
-        desk.own(StartRental(rental_id=rental_id, payment_id="p"), at=MONDAY + timedelta(minutes=1))
+        desk.own(StartRental(rental_id=rental_id, payment_id=f"{CENTRE}.p"), at=MONDAY + timedelta(minutes=1))
 
         def read(at):
             asked = {"rental_id": rental_id, "as_of": at.isoformat()}
