@@ -12,7 +12,7 @@ from services.chassis.jobs.queue import PostgresJobQueue
 from services.chassis.jobs.worker import Worker
 from services.chassis.service import Capability, Effect, RetryLater, Service
 from services.rentals.checkout.model import StartRental
-from tests.support.centre import MONDAY, Desk, lend
+from tests.support.centre import CENTRE, MONDAY, Desk, lend
 from tests.support.waiting import wait_for
 
 
