@@ -55,6 +55,7 @@ def tables(desk):
         "open_rental_item",
         "inventory_item",
         "lending_category",
+        "parts_checklist",
     )
     return {view: sorted(map(str, desk.rows(f"SELECT to_jsonb(v)::text FROM {view} v"))) for view in views}
 
@@ -69,7 +70,7 @@ class TestVerify:
         desk.subscriber.receive(
             [desk.inventory.publishes("item.made_ready", "item-gwangju-namgu.NG-C10-00001", barcode=17)]
         )
-        assert verify(SERVICE, desk.url, feeds(desk)).left_out == ["inventory_item", "lending_category"]
+        assert verify(SERVICE, desk.url, feeds(desk)).left_out == ["inventory_item", "lending_category", "parts_checklist"]
 
     @pytest.mark.parametrize(
         ("damage", "said"),
