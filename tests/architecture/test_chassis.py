@@ -1,4 +1,4 @@
-"""The chassis speaks no word of the domain: it would run the books of many libraries as well. It keeps centres apart."""
+"""The chassis speaks no word of the domain: it would run the books of a library too. It keeps centres apart."""
 
 from __future__ import annotations
 
