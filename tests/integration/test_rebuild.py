@@ -70,7 +70,11 @@ class TestVerify:
         desk.subscriber.receive(
             [desk.inventory.publishes("item.made_ready", "item-gwangju-namgu.NG-C10-00001", barcode=17)]
         )
-        assert verify(SERVICE, desk.url, feeds(desk)).left_out == ["inventory_item", "lending_category", "parts_checklist"]
+        assert verify(SERVICE, desk.url, feeds(desk)).left_out == [
+            "inventory_item",
+            "lending_category",
+            "parts_checklist",
+        ]
 
     @pytest.mark.parametrize(
         ("damage", "said"),
