@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
+from ipaddress import ip_network
 from pathlib import Path
 from typing import cast
 from urllib.parse import urlsplit
@@ -24,6 +25,7 @@ VARIABLES = {
     "NANUM_PSEUDONYM_SECRET": "NANUM_PSEUDONYM_SECRET_FILE is the path of a file that holds the pseudonyms' secret",
     "NANUM_CENTRE": "the id of the centre whose catalogue is public here, as gwangju-namgu",
     "NANUM_LOG_LEVEL": "how much is logged",
+    "NANUM_TRUSTED_PROXIES": "addresses or networks of the proxies in front, with spaces, as 10.0.0.7 10.1.0.0/24",
 }
 
 
@@ -33,7 +35,10 @@ class SettingsError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """The gateway's settings. ``sources`` maps each service to its base URL; secrets are the files' stripped text."""
+    """The gateway's settings. ``sources`` maps each service to its base URL; secrets are the files' stripped text.
+
+    Who connects from one of the ``proxies`` is the client that its ``X-Forwarded-For`` names.
+    """
 
     host: str
     port: int
@@ -44,6 +49,7 @@ class Settings:
     pseudonym_secret: str
     centre: str
     log_level: str = "info"
+    proxies: tuple[str, ...] = ()
 
     @classmethod
     def read(cls) -> Settings:
@@ -59,6 +65,7 @@ class Settings:
             centre = env.str("NANUM_CENTRE", validate=validate.Regexp(r"[a-z0-9-]{1,40}\Z"))
             levels = ("debug", "info", "warning", "error")
             log_level = env.str("NANUM_LOG_LEVEL", "info", validate=validate.OneOf(levels))
+            proxies = env.str("NANUM_TRUSTED_PROXIES", "", validate=_networks)
             env.seal()
         except EnvValidationError as wrong:
             messages = cast(Mapping[str, list[str]], wrong.error_messages)
@@ -77,6 +84,7 @@ class Settings:
             pseudonym_secret,
             centre,
             log_level,
+            tuple(proxies.split()),
         )
 
 
@@ -96,6 +104,14 @@ def _readable(kind: type[WatchedFile], path: Path) -> None:
         kind(path)
     except (OSError, ValueError) as wrong:
         raise ValidationError([str(wrong)]) from None
+
+
+def _networks(text: str) -> None:
+    for network in text.split():
+        try:
+            ip_network(network)
+        except ValueError as wrong:
+            raise ValidationError([str(wrong)]) from None
 
 
 def _long_enough(secret: str) -> None:
