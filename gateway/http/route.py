@@ -10,11 +10,13 @@ from typing import Any, Literal, get_type_hints
 from gateway.http.auth import Policy
 from gateway.http.paging import page
 from gateway.http.request import RequestContext
+from gateway.http.request_parsing import LARGEST_BODY
 from gateway.http.response import Response
 from services.contracts.base import snake
 
 Handler = Callable[[RequestContext], Awaitable[Response]]
 Key = Literal["required", "optional", "none"]
+LONG_TEXTS = 256 * 1024  # bytes: the body of a whole document, as the house rules or a manual
 BRIEFLY = "public, max-age=2"  # seconds: what is free changes with every loan
 
 
@@ -31,6 +33,7 @@ class Route:
     back, or a sentence that describes it; a query's own unless it is given. ``paged``: a page of those. ``key``:
     whether an Idempotency-Key is required. ``headers``: the request headers that it heeds beyond that. ``caching``:
     ``no-store`` unless what it shows is public; what may be cached may be asked for anew with If-None-Match.
+    ``largest_body``: the bytes that its body may have.
     """
 
     method: str
@@ -47,6 +50,7 @@ class Route:
     status: int = 200
     headers: tuple[str, ...] = ()
     caching: str = "no-store"
+    largest_body: int = LARGEST_BODY
 
     @property
     def name(self) -> str:
@@ -107,7 +111,9 @@ class Routes:
         self.get(path, query=query, **declared)(described(operation, summary, handler))
 
     def command(self, path: str, command: type, summary: str, *, method: str = "POST", **declared: Any) -> None:
-        """Declare what does a command: the operation ``send_repair`` does ``SendRepair``; a DELETE has no body.
+        """Declare what does a command: the operation ``send_repair`` does ``SendRepair``.
+
+        What the path does not name is in the body, or in the query of a DELETE.
 
         One that heeds If-Match answers with the new version as ETag.
         """
@@ -115,11 +121,11 @@ class Routes:
 
         async def handler(context: RequestContext) -> Response:
             """Have the command done."""
-            row = await context.send(command, **context.named(self._thing), **context.body)
+            row = await context.send(command, **context.named(self._thing), **context.body, **context.query)
             return Response(row.body, etag=row.version if versioned else None)
 
-        body = command if method == "POST" else None
-        declare = self._declare(method, path, **{"key": "optional", "body": body, **declared})
+        sent = {"body" if method == "POST" else "query": command}
+        declare = self._declare(method, path, **{"key": "optional", **sent, **declared})
         declare(described(snake(command.__name__), summary, handler))
 
     def get(self, path: str, **declared: Any) -> Callable[[Handler], Handler]:
