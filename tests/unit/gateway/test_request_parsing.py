@@ -88,9 +88,21 @@ def test_one_wrong_value_is_enough() -> None:
 
 def test_what_is_sent_every_day_is_accepted() -> None:
     returning = struct_of(ReturnItems, FILLED)
-    item = {"barcode": "NG-C10-001", "condition": "damaged", "cause": "inexperience", "missing": ["팩"]}
+    item = {
+        "barcode": "NG-C10-001",
+        "condition": "damaged",
+        "cause": "inexperience",
+        "missing": [{"part": 2, "count": 1}],
+    }
     assert accepts(returning, {"items": [item, {"barcode": "NG-C10-002", "condition": "good", "cause": None}]})
     assert {"RequestRental", "ReturnItems", "Scan"} <= {route.body.__name__ for route in BODIES if route.body}
+
+
+def test_what_is_missing_is_counted_and_not_told_in_words() -> None:
+    returning = struct_of(ReturnItems, FILLED)
+    for missing in (["김영희 010-1234-5678"], [{"part": "peg", "count": 1}], [{"part": 0, "count": 1}], [{"part": 1}]):
+        item = {"barcode": "NG-C10-001", "condition": "good", "missing": missing}
+        assert not accepts(returning, {"items": [item]})
 
 
 def test_what_only_msgspec_refuses_is_explained_in_its_words() -> None:
