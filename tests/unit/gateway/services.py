@@ -35,20 +35,19 @@ class Stage:
     """The scripted services. ``decide``: command name -> outcome; ``rows``: (service, query) -> (version, row)."""
 
     def __init__(self) -> None:
-        self._cleared = 0
+        self.logs: dict[str, list[str]] = defaultdict(list)  # streams, by position; a log never goes back
+        self.watches: dict[str, int] = defaultdict(int)
+        self._stopping = False
         self.clear()
 
     def clear(self) -> None:
         """Forget script and memory; every service is up and answers at once."""
-        self._cleared += 1
         self.batches: dict[str, list[list[dict[str, Any]]]] = defaultdict(list)
         self.asked: list[tuple[str, str, dict[str, str]]] = []
         self.decide: dict[str, Decide] = {}
         self.rows: dict[tuple[str, str], tuple[int | None, Any]] = {}
-        self.logs: dict[str, list[str]] = defaultdict(list)
         self.watched: list[tuple[str, str | None]] = []
         self.most_watches = 0
-        self.watches: dict[str, int] = defaultdict(int)
         self.published: list[dict[str, Any]] = []
         self.down: set[str] = set()
         self.garbled: set[str] = set()
@@ -78,7 +77,7 @@ class Stage:
 
     async def stop(self) -> None:
         """Close every port."""
-        self.clear()
+        self._stopping = True
         for runner in self._runners:
             await runner.cleanup()
 
@@ -126,7 +125,7 @@ class Stage:
         return await _json(row, headers={} if version is None else {"X-Version": str(version)})
 
     async def _changes(self, service: str, request: web.Request) -> web.Response:
-        after, log, cleared = request.query.get("after"), self.logs[service], self._cleared
+        after, log = request.query.get("after"), self.logs[service]
         self.watched.append((service, after))
         watches = self.watches
         watches[service] += after is not None
@@ -135,7 +134,7 @@ class Stage:
             until = asyncio.get_running_loop().time() + float(request.query["wait"])
             at = len(log) if after is None else int(after)
             while after is not None and len(log) == at and asyncio.get_running_loop().time() < until:
-                if cleared != self._cleared:
+                if self._stopping:
                     break
                 await asyncio.sleep(0.005)
         finally:

