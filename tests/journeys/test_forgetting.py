@@ -59,6 +59,9 @@ def test_twenty_people_are_forgotten_and_nothing_of_them_is_left(api):
         stale = api.call("POST", f"/v1/residents/{resident_id}/contact", whole, If_Match=f'"{version}"')
         assert stale.status_code == 412
     assert traces(api, words) == {"notifications.public.contact"}
+    for each in second[::2]:
+        [found] = api.get(f"/v1/residents?name={each['name']}&phone={each['phone']}")["data"]
+        assert found["email"] == each["email"]
     before = api.get("/v1/ledger", role="manager")
 
     for resident_id in ids:
