@@ -9,7 +9,8 @@ import pytest
 
 from services.chassis.commands.handler import Command, Metadata, decide, decide_own
 from services.chassis.domain import Delete, Refused, ScheduledCommand, Upsert, command, event, reads, replace, state
-from services.chassis.eventstore.unit_of_work import Opened, UnitOfWork
+from services.chassis.eventstore.records import Opened
+from services.chassis.eventstore.unit_of_work import UnitOfWork
 from services.chassis.foundation.codec import decode
 from services.chassis.service import Capability, CommandHandler, Projection, Schedule, Service, mutable_table
 
