@@ -120,7 +120,7 @@ def understood(service: Service, message: CommandMessage, key: bytes) -> Command
     try:
         data: Any = convert(message.data, handler.command)
         content = message.name.encode() + b"\0" + canonical(message.data)
-    except (Malformed, OverflowError) as wrong:
+    except Malformed as wrong:
         raise CommandMalformed(problem=str(wrong)) from None
     centre = message.meta.actor.get("centre") if message.meta.actor else None
     if centre is not None and any(centre_of(id) != centre for id in handler.ids(data)):
