@@ -2,8 +2,8 @@
 
     python -m bench.overload [--rounds 3] [--seconds 8] [--connections 4]
 
-The flood is all of `bench/overload/callers.py` at once: 500 long polls of one resident, 2,000 idle connections, 200 that
-send a head letter by letter, a head of 300 MiB, bodies of 1 MiB with 349,000 wrong elements and amounts of 2^31 in a
+The flood is all of `bench/overload/callers.py` at once: 500 long polls of one resident, 2,000 idle connections, 200
+that send a head letter by letter, a head of 300 MiB, bodies of 1 MiB with 349,000 wrong elements and amounts of 2^31 in a
 loop. It runs in a process of its own, niced, as it shares the machine. Ratios are paired within a round.
 """
 
@@ -104,7 +104,13 @@ class Measurement:
         answers = json.loads(flood.communicate(timeout=120)[0])
         time.sleep(SETTLE)
         after = self._lend()
-        figures = {"no 201": self._others, "before": quiet, "during": loud, "after": after, "memory": (memory, most, self._memory())}
+        figures = {
+            "no 201": self._others,
+            "before": quiet,
+            "during": loud,
+            "after": after,
+            "memory": (memory, most, self._memory()),
+        }
         out.print(f"round {number + 1}: {figures} {answers}")
         return figures
 

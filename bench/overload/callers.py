@@ -69,9 +69,10 @@ class Flood:
 
 async def poll(flood: Flood) -> str:
     """Wait for a rental that does not change."""
-    known = f'If-None-Match: "{flood.about["version"]}"\r\nPrefer: wait=30'
+    about = flood.about
+    known = f'If-None-Match: "{about["version"]}"\r\nPrefer: wait=30'
     return await flood.request(
-        f"GET /v1/rentals/{flood.about['rental']} HTTP/1.1\r\nAuthorization: Bearer {flood.about['resident']}\r\n{known}"
+        f"GET /v1/rentals/{about['rental']} HTTP/1.1\r\nAuthorization: Bearer {about['resident']}\r\n{known}"
     )
 
 
