@@ -3,8 +3,8 @@
     python -m bench.overload [--rounds 3] [--seconds 8] [--connections 4]
 
 The flood is all of `bench/overload/callers.py` at once: 500 long polls of one resident, 2,000 idle connections, 200
-that send a head letter by letter, a head of 300 MiB, bodies of 1 MiB with 349,000 wrong elements and amounts of 2^31 in a
-loop. It runs in a process of its own, niced, as it shares the machine. Ratios are paired within a round.
+that send a head letter by letter, a head of 300 MiB, bodies of 1 MiB with 349,000 wrong elements and amounts of 2^31 in
+a loop. It runs in a process of its own, niced, as it shares the machine. Ratios are paired within a round.
 """
 
 from __future__ import annotations
