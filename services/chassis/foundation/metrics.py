@@ -17,4 +17,7 @@ GAPS = Counter("nanum_subscriber_gaps_total", "Gaps in the deliveries, filled fr
 DIFFERENCES = Gauge("nanum_view_differences", "Differences from the events when last verified, by view.", ["view"])
 VERIFIED = Gauge("nanum_views_verified_timestamp_seconds", "When the views were last verified; 0: not yet.")
 PARKED = Gauge("nanum_parked_events", "Parked events, by source.", ["source"])
+LOOP_FAILURES = Counter("nanum_loop_failures_total", "Failures of a background loop; it starts again.", ["loop"])
+HTTP_CONNECTIONS = Gauge("nanum_http_connections", "Open connections to this process.")
+HTTP_REFUSED = Counter("nanum_http_refused_total", "Connections and requests that were not let in, by reason.", ["why"])
 JOBS = Counter("nanum_jobs_total", "Jobs done, by name and outcome.", ["name", "outcome"])
