@@ -13,6 +13,7 @@ from psycopg import sql
 
 from services.chassis.eventstore.migrate import migrate
 from tests.support.installation import Fleet
+from tests.support.neighbours import check
 
 _numbers = itertools.count(1)
 
@@ -67,6 +68,7 @@ def fresh(servers: Fleet, template: Callable[[str], str]) -> Iterator[Callable[[
         return Database(_in(servers.dsn(service, "app"), name), _in(servers.dsn(service, "owner"), name), superuser)
 
     yield make
+    check()
     with psycopg.connect(servers.postgres.superuser_dsn(), autocommit=True) as conn:
         for name in names:
             conn.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
