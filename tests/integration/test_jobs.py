@@ -12,7 +12,7 @@ from services.chassis.jobs.queue import PostgresJobQueue
 from services.chassis.jobs.worker import Worker
 from services.chassis.service import Capability, Effect, RetryLater, Service
 from services.rentals.checkout.model import StartRental
-from tests.support.centre import MONDAY, Desk, lend
+from tests.support.centre import CENTRE, MONDAY, Desk, lend
 from tests.support.waiting import wait_for
 
 
@@ -51,13 +51,13 @@ class TestScheduledCommands:
 
     def test_a_payment_that_was_answered_does_not_expire(self, desk):
         (lent,) = desk.do(lend(desk.resident(), "NG-C10-001"))
-        desk.own(StartRental(rental_id=lent["result"]["rental_id"], payment_id="p"))
+        desk.own(StartRental(rental_id=lent["result"]["rental_id"], payment_id=f"{CENTRE}.p"))
         worker(desk, MONDAY + timedelta(seconds=120)).step()
         assert state(desk) == ("out", None)
 
     def test_a_rental_becomes_overdue_by_itself_once(self, desk):
         (lent,) = desk.do(lend(desk.resident(), "NG-C10-001"))
-        desk.own(StartRental(rental_id=lent["result"]["rental_id"], payment_id="p"))
+        desk.own(StartRental(rental_id=lent["result"]["rental_id"], payment_id=f"{CENTRE}.p"))
         late = worker(desk, MONDAY + timedelta(days=3))
         while late.step():
             pass
@@ -73,7 +73,7 @@ class TestScheduledCommands:
 
     def test_a_clock_that_is_set_back_loses_none(self, desk):
         (lent,) = desk.do(lend(desk.resident(), "NG-C10-001"))
-        desk.own(StartRental(rental_id=lent["result"]["rental_id"], payment_id="p"))
+        desk.own(StartRental(rental_id=lent["result"]["rental_id"], payment_id=f"{CENTRE}.p"))
         due = lent["result"]["due_at"]
         jobs = PostgresJobQueue(desk.store.pool).claim(datetime.fromisoformat(due), 8, timedelta(seconds=60))
         (overdue,) = (job for job in jobs if job["name"] == "mark_overdue")
@@ -126,12 +126,12 @@ class TestEffects:
         desk.do(lend(desk.resident(), "NG-C10-001"))
 
         def starts(_, data):
-            return [StartRental(rental_id=data["rental_id"], payment_id="p-1")]
+            return [StartRental(rental_id=data["rental_id"], payment_id=f"{CENTRE}.p-1")]
 
         service = self.calling_out(desk, starts)
         worker(desk, MONDAY + timedelta(seconds=120), service).step()
         wait_for(lambda: state(desk) == ("out", None))
-        wait_for(lambda: desk.rows("SELECT 1 FROM job WHERE name = 'expire_payment' AND done_at IS NOT NULL"))
+        wait_for(lambda: desk.rows("SELECT 1 FROM job_done WHERE name = 'expire_payment'"))
 
     def test_one_that_must_wait_is_put_back_with_its_reason(self, desk):
         desk.do(lend(desk.resident(), "NG-C10-001"))
@@ -142,7 +142,7 @@ class TestEffects:
         at = MONDAY + timedelta(seconds=120)
         worker(desk, at, self.calling_out(desk, busy)).step()
         wait_for(lambda: desk.rows("SELECT error FROM job WHERE error IS NOT NULL"))
-        ((due, error),) = desk.rows("SELECT due, error FROM job WHERE done_at IS NULL")
+        ((due, error),) = desk.rows("SELECT due, error FROM job")
         assert (due, error) == (at + timedelta(seconds=7), "the terminal is busy")
 
     def test_one_that_found_the_database_away_does_not_wait_longer_each_time(self, desk):
@@ -157,9 +157,7 @@ class TestEffects:
         (job,) = PostgresJobQueue(desk.store.pool).claim(at + timedelta(days=2), 8, tired)
         assert job["attempts"] > 5
         worker(desk, at, self.calling_out(desk, restarting)).do(job)
-        assert desk.rows("SELECT due, leased_until FROM job WHERE done_at IS NULL") == [
-            (at + timedelta(seconds=1), None)
-        ]
+        assert desk.rows("SELECT due, leased_until FROM job") == [(at + timedelta(seconds=1), None)]
 
     def test_one_that_breaks_is_tried_again_later_and_blocks_no_other(self, desk):
         kim = desk.resident()
@@ -169,8 +167,8 @@ class TestEffects:
         def run(_, data):
             if data["rental_id"] == broken:
                 raise ZeroDivisionError("our own fault")
-            return [StartRental(rental_id=data["rental_id"], payment_id="p-2")]
+            return [StartRental(rental_id=data["rental_id"], payment_id=f"{CENTRE}.p-2")]
 
         worker(desk, MONDAY + timedelta(seconds=120), self.calling_out(desk, run)).step()
         wait_for(lambda: desk.rows("SELECT 1 FROM rental WHERE state = 'out'"))
-        wait_for(lambda: desk.rows("SELECT 1 FROM job WHERE error LIKE '%%our own fault%%' AND done_at IS NULL"))
+        wait_for(lambda: desk.rows("SELECT 1 FROM job WHERE error LIKE '%%our own fault%%'"))

@@ -25,6 +25,7 @@ from services.rentals.checkout.model import StartRental
 from services.rentals.service import SERVICE
 from tests.support.neighbours import CENTRE, NEIGHBOURS, moved, of_own_centre, watch
 
+DESK = "a-0123456789abcdef01234567"
 MONDAY = datetime(2026, 11, 23, 1, 0, tzinfo=UTC)
 EPOCH = "00000000-0000-4000-8000-000000000001"
 RULES = json.loads(
@@ -40,8 +41,8 @@ def new_id(centre: str = CENTRE) -> str:
 def send(name: str, id: UUID | None = None, **data: Any) -> CommandMessage:
     """A command of the desk, of the centre that the data name first."""
     named = data.get("centre") or next((value for field, value in data.items() if field.endswith("_id")), CENTRE)
-    actor = {"role": "desk", "subject": "desk-1", "centre": centre_of(str(named))}
-    return CommandMessage(id or uuid4(), name, data, Metadata(actor, "test"))
+    actor = {"role": "desk", "subject": DESK, "centre": centre_of(str(named))}
+    return CommandMessage(id or uuid4(), name, data, Metadata(actor, str(uuid4())))
 
 
 def lend(resident_id: str, *barcodes: str, id: UUID | None = None, rental_id: str | None = None) -> CommandMessage:

@@ -19,7 +19,9 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 from uuid import UUID, uuid5
 
 from services.chassis.domain import Delete, Join, Read, ScheduledCommand, Upsert, replace
+from services.chassis.foundation.codec import convert
 from services.chassis.service import FoldStep, Service
+from services.contracts.texts import form_of
 
 S = TypeVar("S")
 Tables = Mapping[type, dict[str, Any]]
@@ -55,10 +57,12 @@ class StoredEvent:
     """An event on its way into the log; ``data`` is the event itself."""
 
     id: UUID
+    centre: str
     stream: str
     version: int
     type: str
     schema: int
+    published: bool
     data: Any
     meta: Mapping[str, Any]
     at: datetime
@@ -205,8 +209,12 @@ class UnitOfWork:
         stored, follow_up = {**meta, "command_id": str(command_id)}, meta.get("correlation_id")
         for number, (event, stream, version) in enumerate(placed):
             id = uuid5(command_id, str(number))
-            self.events.append(StoredEvent(id, stream, version, event.TYPE, event.SCHEMA, event, stored, now))
-            schedule = self.service.schedule_of.get(event.__class__)
+            kind: Any = event.__class__
+            published = kind in self.service.published
+            self.events.append(
+                StoredEvent(id, event.centre, stream, version, kind.TYPE, kind.SCHEMA, published, event, stored, now)
+            )
+            schedule = self.service.schedule_of.get(kind)
             cause = {"correlation_id": follow_up, "causation_id": str(id)}
             for n, wanted in enumerate(schedule(event) if schedule else ()):
                 job_id = uuid5(id, f"job.{n}")
@@ -235,6 +243,7 @@ class UnitOfWork:
         return {(row_type, key): self._tables[row_type][key] for row_type, key in places}
 
     def _fold(self, event: Any) -> tuple[Any, str, int]:
+        convert(event, form_of(event.__class__), from_attributes=True)
         aggregate: Any = self.service.aggregate_of[event.__class__]
         stream = event.STREAM.format_map(vars(event))
         key, table = stream.removeprefix(aggregate.STREAM.partition("{")[0]), self._tables[aggregate]
