@@ -18,7 +18,7 @@ def test_the_neighbours_have_the_same_barcode_out(desk):
     out = desk.rows("SELECT centre, barcode FROM public.item_allocation ORDER BY centre")
     assert out == [(neighbour, "NG-C10-001") for neighbour in NEIGHBOURS]
     assert desk.rows("SELECT * FROM item_allocation") == desk.rows("SELECT * FROM job") == []
-    assert desk.rows("SELECT centre, barcode FROM inventory_item") == [("gwangju-namgu", "NG-C10-001")]
+    assert desk.rows("SELECT item_id FROM inventory_item") == [("gwangju-namgu.NG-C10-001",)]
 
 
 @pytest.mark.parametrize(

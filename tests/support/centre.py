@@ -42,7 +42,8 @@ def send(name: str, id: UUID | None = None, **data: Any) -> CommandMessage:
     """A command of the desk, of the centre that the data name first."""
     named = data.get("centre") or next((value for field, value in data.items() if field.endswith("_id")), CENTRE)
     actor = {"role": "desk", "subject": DESK, "centre": centre_of(str(named))}
-    return CommandMessage(id or uuid4(), name, data, Metadata(actor, str(uuid4())))
+    id = id or uuid4()
+    return CommandMessage(id, name, data, Metadata(actor, str(id)))
 
 
 def lend(resident_id: str, *barcodes: str, id: UUID | None = None, rental_id: str | None = None) -> CommandMessage:
