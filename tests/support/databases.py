@@ -77,5 +77,7 @@ def fresh(servers: Fleet, template: Callable[[str], str]) -> Iterator[Callable[[
         return Database(*(_in(servers.dsn(service, role), name) for role in ("app", "owner", "ro")), superuser)
 
     yield make
-    check()
-    _drop(servers, names)
+    try:
+        check()
+    finally:
+        _drop(servers, names)
