@@ -15,7 +15,8 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from services.chassis.domain import Delete, Join, Refused, Upsert
-from services.chassis.eventstore.unit_of_work import Lookup, Opened, UnitOfWork
+from services.chassis.eventstore.records import Lookup, Opened
+from services.chassis.eventstore.unit_of_work import UnitOfWork
 from services.chassis.service import Service
 from tests.support.neighbours import NEIGHBOURS, is_own, moved, named_neighbours, rows_of_neighbours
 
