@@ -161,7 +161,7 @@ class Desk:
     def opened(self, *barcodes: str, **stock: Any) -> Desk:
         """Open the centre, beside its neighbours: house rules and stock."""
         for neighbour in NEIGHBOURS:
-            self._open(neighbour, *barcodes[:2], **stock)
+            self._open(neighbour, *barcodes[:2], **{**stock, "fee_krw": 700})  # they have prices of their own
             self._have_out(neighbour, *barcodes[:1])
         watch(self.url)
         return self._open(CENTRE, *barcodes, **stock)
