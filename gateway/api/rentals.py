@@ -29,7 +29,7 @@ class RentalStatus(msgspec.Struct):
     resident_id: str | None = None
 
 
-@routes.get("/v1/quotes", who=RENTERS, query=Quote)
+@routes.get("/v1/quotes", who=RENTERS, query=Quote, refusals=(404, 409, 422))
 async def quote(context: RequestContext) -> Response:
     """Say what lending these items for so many nights would cost, and when they would be due."""
     context.own_only()

@@ -35,7 +35,8 @@ class Route:
     whether an Idempotency-Key is required. ``headers``: the request headers that it heeds beyond that. ``caching``:
     ``no-store`` unless what it shows is public; what may be cached may be asked for anew with If-None-Match.
     ``largest_body``: the bytes that its body may have. ``priority``: who is let in first by a busy service, that of the
-    caller's role unless it is given. ``limited``: whether its requests count towards the caller's rate.
+    caller's role unless it is given. ``limited``: whether its requests count towards the caller's rate. ``refusals``:
+    statuses of its service's refusals that the rest of the declaration doesn't imply.
     """
 
     method: str
@@ -55,6 +56,7 @@ class Route:
     largest_body: int = LARGEST_BODY
     priority: Priority | None = None
     limited: bool = True
+    refusals: tuple[int, ...] = ()
 
     @property
     def name(self) -> str:

@@ -81,7 +81,7 @@ class TestRates:
         stage.rows["inventory", "categories"] = (None, {"data": [], "next": None})
         for client, role in ((desk, "desk"), (resident, "resident"), (stranger, "anonymous")):
             headers = client.get("/v1/categories").headers
-            assert re.fullmatch(rf'"{role}";q=\d+;w=60', headers["RateLimit-Policy"])
+            assert re.fullmatch(rf'"{role}";q=\d+;w=\d+', headers["RateLimit-Policy"])
             assert re.fullmatch(rf'"{role}";r=\d+;t=\d+', headers["RateLimit"])
         assert "RateLimit" not in stranger.get("/livez").headers
 
@@ -95,13 +95,10 @@ class TestRates:
         assert calm.get("/v1/items").status_code != 429
 
     def test_bad_tokens_are_requests_of_nobody(self, gateway: Gateway) -> None:
-        forger = Client(gateway.url, "e30.e30.e30")
-        first, second = (forger.get("/v1/items") for _ in range(2))
-        assert first.status_code == second.status_code == 401
-        nobody = Client(gateway.url, None)
-        before, after = (_left(nobody.get("/v1/announcements")) for _ in range(2))
-        forger.get("/v1/items")
-        assert before - after == 1 and after - _left(nobody.get("/v1/announcements")) >= 2
+        forger, nobody = Client(gateway.url, "e30.e30.e30"), Client(gateway.url, None)
+        before = _left(nobody.get("/v1/announcements"))
+        assert {forger.get("/v1/items").status_code for _ in range(40)} == {401}
+        assert 35 < before - _left(nobody.get("/v1/announcements")) <= 41
 
 
 def _left(answer: Any) -> int:
