@@ -134,8 +134,8 @@ class MemoryJobQueue:
         self._disk.jobs.update({job.id: job for job in jobs})
         self._disk.jobs_changed = True
 
-    def delete_done(self, before: datetime) -> None:
-        """Done jobs are not kept here."""
+    def drop_expired(self, now: datetime) -> None:
+        """Done jobs are not kept here, and outcomes all are."""
 
     def next_due(self) -> datetime | None:
         """When the next waiting job is due."""

@@ -8,14 +8,14 @@ from psycopg.rows import dict_row
 
 from services.chassis.foundation import database
 
-_TAKE_BACK = "UPDATE job SET leased_until = NULL WHERE done_at IS NULL AND leased_until IS NOT NULL AND leased_by = %s"
+_TAKE_BACK = "UPDATE job SET leased_until = NULL WHERE leased_until IS NOT NULL AND leased_by = %s"
 _CLAIM = (
     "UPDATE job SET leased_until = %(now)s + %(lease)s, leased_by = %(worker)s, attempts = attempts + 1 WHERE id IN ("
-    " SELECT id FROM job WHERE done_at IS NULL AND due <= %(now)s AND (leased_until IS NULL OR leased_until < %(now)s)"
+    " SELECT id FROM job WHERE due <= %(now)s AND (leased_until IS NULL OR leased_until < %(now)s)"
     " ORDER BY due LIMIT %(limit)s FOR UPDATE SKIP LOCKED) RETURNING id, name, data, meta, attempts, due"
 )
 _POSTPONE = "UPDATE job SET due = %s, leased_until = NULL, error = %s WHERE id = %s"
-_NEXT_DUE = "SELECT min(due) FROM job WHERE done_at IS NULL AND leased_until IS NULL"
+_NEXT_DUE = "SELECT min(due) FROM job WHERE leased_until IS NULL"
 
 
 class JobQueue(Protocol):
@@ -27,7 +27,7 @@ class JobQueue(Protocol):
 
     def postpone(self, id: UUID, due: datetime, error: str) -> None: ...
 
-    def delete_done(self, before: datetime) -> None: ...
+    def drop_expired(self, now: datetime) -> None: ...
 
     def next_due(self) -> datetime | None: ...
 
@@ -55,10 +55,10 @@ class PostgresJobQueue:
         with self._pool.connection() as conn:
             conn.execute(_POSTPONE, (due, error, id))
 
-    def delete_done(self, before: datetime) -> None:
-        """Delete the jobs that were done before an instant: their effects are in the log."""
+    def drop_expired(self, now: datetime) -> None:
+        """Drop the weeks of done jobs and of outcomes that nobody has to look at any more."""
         with self._pool.connection() as conn:
-            conn.execute("DELETE FROM job WHERE done_at < %s", (before,))
+            conn.execute("SELECT drop_expired(%s)", (now,))
 
     def next_due(self) -> datetime | None:
         """When the next waiting job is due."""

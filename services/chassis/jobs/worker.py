@@ -24,7 +24,7 @@ from services.chassis.service import RetryLater, Service
 log = structlog.get_logger()
 LEASE = timedelta(seconds=60)
 AT_ONCE = 8
-KEPT = timedelta(days=30)  # how long a done job can still be looked at
+TIDY = timedelta(days=1)
 
 
 class Worker:
@@ -73,9 +73,9 @@ class Worker:
         return True
 
     def _tidy(self) -> None:
-        if self._clock() > self._tidied + KEPT / 30:
+        if self._clock() > self._tidied + TIDY:
             self._tidied = self._clock()
-            self._queue.delete_done(self._tidied - KEPT)
+            self._queue.drop_expired(self._tidied)
 
     def _until_next(self) -> float:
         due = self._queue.next_due()
