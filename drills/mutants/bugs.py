@@ -13,7 +13,6 @@ RECEIVE = """
     if position is None:
         return  # told to stop: what is not acknowledged is delivered again
     failpoints.reach("subscriber.before_ack")
-    self._consumer.done(opened[-1][0])
 """
 ACKNOWLEDGED_FIRST = """
     self._consumer.done(opened[-1][0])
@@ -27,16 +26,17 @@ FAILURE_IGNORED = """
         pass
     self._consumer.done(opened[-1][0])
 """
-PUBLISH = "self._bus.publish(page.messages)"
+PUBLISH = "safe = self._bus.publish(page.messages, outbox.renew)"
 UNCONFIRMED = """
     try:
-        self._bus.publish(page.messages)
+        self._bus.publish(page.messages, outbox.renew)
     except BrokerUnavailable:
         pass
+    safe = len(page.messages)
 """
 MOVED_FIRST = """
     outbox.advance(page.messages[-1].position)
-    self._bus.publish(page.messages)
+    safe = self._bus.publish(page.messages, outbox.renew)
 """
 COMMIT = "uow.commit()"
 OUTCOME_LATER = """

@@ -67,7 +67,7 @@ class MemoryBus:
     def __init__(self, broker: Broker, source: str) -> None:
         self._broker, self._source = broker, source
 
-    def publish(self, messages: list[Message]) -> None:
+    def publish(self, messages: list[Message], meanwhile: Callable[[], object] = bool) -> int:
         """Put each message into every queue that is there. May break on the way, and after the last, too."""
         bound = [queue for (_, source), queue in self._broker.queues.items() if source == self._source]
         for message in messages:
@@ -76,6 +76,7 @@ class MemoryBus:
             for queue in bound:
                 queue.waiting.append(parcel)
         self._broker.reach()
+        return len(messages)
 
     def heartbeat(self) -> None:
         """Nothing to keep alive."""

@@ -95,6 +95,9 @@ class MemoryOutbox:
         """What is not published yet."""
         return self._disk.page(after, min(limit, self._most()))
 
+    def renew(self) -> None:
+        """Nobody else leads here."""
+
     def advance(self, position: int) -> None:
         """Move the cursor."""
         self._reach("advance")

@@ -213,7 +213,7 @@ class Consuming:
     @property
     def position(self) -> int:
         """The cursor."""
-        return self._process.disk.subscriptions.get(self._source.name, ("", 0))[1]
+        return self._process.disk.cursor(self._source.name).position
 
     @property
     def lags(self) -> bool:

@@ -44,14 +44,13 @@ class Forwarder:
             log.warning("epoch_changed", subscription=self._labels[0], service=self._labels[1], epoch=page.epoch)
             page, position = self._page(self._labels[1], 0), 0  # another log: its positions mean something else
         try:
-            if page.messages:
-                self._publisher.publish(page.messages)
-            else:
+            safe = self._publisher.publish(page.messages) if page.messages else 0
+            if not safe:
                 self._publisher.heartbeat()
         except BrokerUnavailable:
             self._forwarded = None  # it may come back without what it had
             raise
-        position = page.messages[-1].position if page.messages else position
+        position = page.messages[safe - 1].position if page.messages else position
         self._forwarded = (page.epoch, position)
         POSITION.labels(*self._labels).set(position)
         BEHIND.labels(*self._labels).set(page.head - position if page.messages else 0)

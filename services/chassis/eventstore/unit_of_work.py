@@ -39,6 +39,19 @@ class Cursor(NamedTuple):
     epoch: str | None
     position: int
     parked: frozenset[str]
+    event_id: str | None = None  # the event at that position
+    types: tuple[str, ...] | None = None  # what was subscribed to when it was taken in, sorted
+    resume_from: int | None = None  # it stands still until its policies have seen what comes behind this position
+
+
+class Moved(NamedTuple):
+    """How far a source is taken in now: the columns of its cursor."""
+
+    source: str
+    epoch: str
+    position: int
+    event_id: str
+    types: list[str]
 
 
 class Opened(NamedTuple):
@@ -87,6 +100,19 @@ class ParkedEvent:
     message: Any
     error: str
     out_of_order: bool = False  # it only lacks what another source is about to publish
+
+
+@dataclass(frozen=True)
+class PolicyRefusal:
+    """A policy's command that was refused for good, and the event that it came from."""
+
+    command_id: UUID
+    source: str
+    position: int
+    stream: str
+    command: str
+    code: str
+    details: Mapping[str, Any]
 
 
 @dataclass
@@ -155,9 +181,10 @@ class UnitOfWork:
     outcomes: list[tuple[UUID, str, bytes]] = field(default_factory=list)
     jobs: list[Job] = field(default_factory=list)
     job_done: UUID | None = None
-    moved_to: tuple[str, str, int] | None = None
+    moved_to: Moved | None = None
     parked: list[ParkedEvent] = field(default_factory=list)
     taken_in: list[tuple[str, int]] = field(default_factory=list)
+    policy_refusals: list[PolicyRefusal] = field(default_factory=list)
     committed: bool = False
     _tables: dict[type, dict[str, Any]] = field(default_factory=partial(defaultdict, dict))
     _found: dict[tuple[type, str], Any] = field(default_factory=dict)

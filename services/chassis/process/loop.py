@@ -7,7 +7,7 @@ from typing import Protocol
 import structlog
 
 from services.chassis.foundation import database, metrics
-from services.chassis.messaging.subscriber import Halted
+from services.chassis.messaging.same_log import Halted
 
 log = structlog.get_logger()
 LONGEST = 10.0  # seconds from a failure to the next start

@@ -20,7 +20,7 @@ from services.chassis.jobs.queue import PostgresJobQueue
 from services.chassis.jobs.worker import Worker
 from services.chassis.messaging.changes import LogWatch
 from services.chassis.messaging.consumer_loop import ConsumerLoop
-from services.chassis.messaging.feed_client import FEED_PAGE, FeedClient
+from services.chassis.messaging.feed_client import FeedClient
 from services.chassis.messaging.parked import ParkedEvents, Retrier
 from services.chassis.messaging.rabbitmq import Consumer, Publisher
 from services.chassis.messaging.relay import Relay
@@ -138,10 +138,9 @@ class Runtime:
 
     def feed(self, after: int, limit: int) -> bytes:
         """A page of the published events, as JSON."""
-        limit = min(limit, FEED_PAGE)
         page = twice(self.queries.page, after, limit)
-        following = page.messages[-1].position if len(page.messages) == limit else None
-        return encode({"epoch": page.epoch, "head": page.head, "data": page.messages, "next": following})
+        following = page.messages[-1].position if page.more else None
+        return encode({**vars(page), "data": page.messages, "messages": (), "next": following})
 
     def changes(self, after: int | None, wait: float) -> bytes:
         """The streams that have events behind a position, as JSON; waits for the first."""
