@@ -14,8 +14,10 @@ from services.chassis.foundation import database
 from services.chassis.foundation.codec import convert, decode, encode
 from services.chassis.messaging.envelope import Message
 from services.chassis.messaging.feed import Page
+from services.chassis.messaging.relay import SILENT
 
 Reach = Callable[[str], None]
+Clock = Callable[[], datetime]
 
 
 class MemorySession:
@@ -80,40 +82,70 @@ class MemoryStore:
 
 
 class MemoryOutbox:
-    """What the relay reads; a few events at a time, so that there is something between them."""
+    """One relay's session: what it reads, a few events at a time, so that there is something between them.
 
-    def __init__(self, disk: Disk, reach: Reach, most: Callable[[], int]) -> None:
-        self._disk, self._reach, self._most = disk, reach, most
+    One session leads. The server ends one that was silent for too long, and whoever had it learns so at the next use.
+    """
+
+    def __init__(self, disk: Disk, reach: Reach, most: Callable[[], int], clock: Clock) -> None:
+        self._disk, self._reach, self._most, self._clock = disk, reach, most, clock
+        self.position, self.resting, self._used = 0, False, clock()
 
     @property
-    def position(self) -> int:
-        """The relay's cursor."""
-        self._reach("position")
-        return self._disk.relay_cursor
+    def is_silent(self) -> bool:
+        """Whether the server would end this session now; a leader at rest asks something every second."""
+        return not self.resting and self._clock() - self._used > timedelta(seconds=SILENT)
+
+    @property
+    def may_lead(self) -> bool:
+        """Whether nobody else leads."""
+        leader = self._disk.leader
+        return leader in (None, self) or leader.is_silent
+
+    def lead(self) -> bool:
+        """Take the lead, unless another session has it."""
+        self._reach("lead")
+        if not self.may_lead:
+            return False
+        self._disk.leader, self.position, self._used = self, self._disk.relay_cursor, self._clock()
+        return True
+
+    def end(self) -> None:
+        """The server has seen that the session is over."""
+        if self._disk.leader is self:
+            self._disk.leader = None
 
     def page(self, after: int, limit: int) -> Page:
         """What is not published yet."""
+        self._use("page")
         return self._disk.page(after, min(limit, self._most()))
 
     def renew(self) -> None:
-        """Nobody else leads here."""
+        """Say that the leader is there."""
+        self._use("renew")
 
     def advance(self, position: int) -> None:
         """Move the cursor."""
-        self._reach("advance")
-        self._disk.relay_cursor = position
+        self._use("advance")
+        self._disk.relay_cursor = self.position = position
+
+    def _use(self, where: str) -> None:
+        self._reach(where)
+        if self._disk.leader is not self:
+            raise database.UNAVAILABLE[0]("the session was ended")
+        self._used = self._clock()
 
 
 class MemoryJobQueue:
-    """The jobs of one service, as its worker sees them."""
+    """The jobs of one service, as one of its workers sees them."""
 
-    def __init__(self, disk: Disk, reach: Reach) -> None:
-        self._disk, self._reach = disk, reach
+    def __init__(self, disk: Disk, reach: Reach, worker: str = "") -> None:
+        self._disk, self._reach, self._worker = disk, reach, worker
 
     def take_back(self) -> int:
-        """End the leases of a former life: there is one worker."""
+        """End the leases of a former life."""
         self._reach("take_back")
-        leased = [job for job in self._disk.jobs.values() if job.leased_until]
+        leased = [job for job in self._disk.jobs.values() if job.leased_until and job.leased_by == self._worker]
         self._put(replace(job, leased_until=None) for job in leased)
         return len(leased)
 
@@ -123,7 +155,8 @@ class MemoryJobQueue:
         jobs = self._disk.jobs.values()
         free = [j for j in jobs if j.due <= now and (j.leased_until is None or j.leased_until < now)]
         first = sorted(free, key=lambda job: job.due)[:limit]
-        claimed = [replace(job, leased_until=now + lease, attempts=job.attempts + 1) for job in first]
+        until, worker = now + lease, self._worker
+        claimed = [replace(job, leased_until=until, leased_by=worker, attempts=job.attempts + 1) for job in first]
         self._put(claimed)
         return [dict(vars(job)) for job in claimed]
 

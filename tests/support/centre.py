@@ -95,6 +95,7 @@ class Source:
             version=1,
             at=MONDAY,
             data=data,
+            previous_id=self.messages[-1].id if self.messages else None,
         )
         self.messages.append(message)
         return message
@@ -121,7 +122,8 @@ class Source:
         """The feed."""
         self.reads += 1
         behind = [m for m in self.messages if m.position > after]
-        return Page(self.epoch, self.messages[-1].position if self.messages else 0, behind[:500])
+        before = [(m.position, m.id) for m in self.messages if m.position <= after][-1:] or [(0, None)]
+        return Page(self.epoch, self.messages[-1].position if self.messages else 0, behind[:500], *before[0])
 
 
 class Desk:

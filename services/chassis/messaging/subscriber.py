@@ -111,13 +111,14 @@ class Subscriber:
             if message.epoch == at[0] and message.position <= at[1]:
                 metrics.DUPLICATES.labels(self.source).inc()
                 continue
+            follows = (at[0] or message.epoch, *at[1:]) == (message.epoch, message.previous, message.previous_id)
             strange = message.position > message.previous + JUMP or message.type not in self._contracts
-            if (at[0] or message.epoch, *at[1:]) != (message.epoch, message.previous, message.previous_id) or (
-                strange and not from_feed
-            ):
+            if not follows or (strange and not from_feed):
                 gap = True
                 break
             if message.type not in self._contracts:
+                if uow.moved_to:
+                    break  # what came before it first
                 raise ContractMissing(f"{self.source} publishes {message.type}: run a release that knows it")
             if message.stream in parked:
                 uow.parked.append(_parked(message, "behind a parked event of its stream"))

@@ -140,7 +140,8 @@ class Runtime:
         """A page of the published events, as JSON."""
         page = twice(self.queries.page, after, limit)
         following = page.messages[-1].position if page.more else None
-        return encode({**vars(page), "data": page.messages, "messages": (), "next": following})
+        told = {name: value for name, value in vars(page).items() if name not in ("messages", "more")}
+        return encode({**told, "data": page.messages, "next": following})
 
     def changes(self, after: int | None, wait: float) -> bytes:
         """The streams that have events behind a position, as JSON; waits for the first."""
