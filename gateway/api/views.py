@@ -108,8 +108,8 @@ class PublishedEvent:
 class FeedPage:
     """A page of the feed; ``epoch`` names the log, ``head`` its last position, ``next`` where to go on.
 
-    ``previous`` and ``previous_id`` are of the last published event at or before ``after``: when they are not of the one
-    that was read last, the log went back. ``types`` says where each type first occurs.
+    ``previous`` and ``previous_id`` are of the last published event at or before ``after``: when they are not of the
+    one that was read last, the log went back. ``types`` says where each type first occurs.
     """
 
     epoch: str

@@ -287,7 +287,7 @@ class Consumer:
         Not by the queue's own dead-lettering: that would also take what a full queue drops.
         """
         tag, properties, body = delivery
-        kept = {k: v for k, v in properties.items() if k in ("content_type", "content_encoding", "message_id", "type")}
+        kept = {name: properties[name] for name in ("message_id", "type") if name in properties}
         headers = {**(properties.get("application_headers") or {}), "x-queue": queue_of(self._consumer, self._source)}
 
         def settle() -> None:

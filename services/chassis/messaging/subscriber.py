@@ -246,6 +246,7 @@ class Subscriber:
             self._checked = True
             metrics.LAG_EVENTS.labels(self.source).set(page.head - known.position)
             reached = self.receive(page.messages, from_feed=True) if page.messages else known.position
+            metrics.FROM_FEED.labels(self.source).inc(0 if once else len(page.messages))
             if once or not page.messages:
                 return reached
 
