@@ -19,17 +19,18 @@ from gateway.http.problems import Problem
 from gateway.http.response import JSON
 from services.contracts.base import Barcode, CategoryCode, Id, value
 from services.contracts.schemas import schema_of, struct_of
+from services.contracts.texts import REQUEST_ID
 
 LARGEST_BODY = 64 * 1024  # bytes, where a route declares nothing else
 SLOWEST_BODY = 10  # seconds
 MOST_ERRORS = 20  # are listed; the others are counted
 MOST_EXPLAINED = 2000  # values in a document; of a larger one the first mistake alone is told
-_REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,100}\Z")
+_REQUEST_ID = re.compile(rf"{REQUEST_ID}\Z")
 _AT = re.compile(r"(.*) - at `\$(.*)`\Z", re.DOTALL)
 
 
 class Incoming(Request):
-    """A request with its id: the client's X-Request-Id where it is a plain word, else a new one.
+    """A request with its id: the client's X-Request-Id where it can name nobody, else a new one.
 
     ``began`` is when it came; ``at_once`` is its body where that came in one piece with the head, as small ones do.
     """

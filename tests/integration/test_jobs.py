@@ -12,7 +12,7 @@ from services.chassis.jobs.queue import PostgresJobQueue
 from services.chassis.jobs.worker import Worker
 from services.chassis.service import Capability, Effect, RetryLater, Service
 from services.rentals.checkout.model import StartRental
-from tests.support.centre import MONDAY, Desk, lend
+from tests.support.centre import CENTRE, MONDAY, Desk, lend
 from tests.support.waiting import wait_for
 
 
@@ -51,13 +51,13 @@ class TestScheduledCommands:
 
     def test_a_payment_that_was_answered_does_not_expire(self, desk):
         (lent,) = desk.do(lend(desk.resident(), "NG-C10-001"))
-        desk.own(StartRental(rental_id=lent["result"]["rental_id"], payment_id="p"))
+        desk.own(StartRental(rental_id=lent["result"]["rental_id"], payment_id=f"{CENTRE}.p"))
         worker(desk, MONDAY + timedelta(seconds=120)).step()
         assert state(desk) == ("out", None)
 
     def test_a_rental_becomes_overdue_by_itself_once(self, desk):
         (lent,) = desk.do(lend(desk.resident(), "NG-C10-001"))
-        desk.own(StartRental(rental_id=lent["result"]["rental_id"], payment_id="p"))
+        desk.own(StartRental(rental_id=lent["result"]["rental_id"], payment_id=f"{CENTRE}.p"))
         late = worker(desk, MONDAY + timedelta(days=3))
         while late.step():
             pass
@@ -73,7 +73,7 @@ class TestScheduledCommands:
 
     def test_a_clock_that_is_set_back_loses_none(self, desk):
         (lent,) = desk.do(lend(desk.resident(), "NG-C10-001"))
-        desk.own(StartRental(rental_id=lent["result"]["rental_id"], payment_id="p"))
+        desk.own(StartRental(rental_id=lent["result"]["rental_id"], payment_id=f"{CENTRE}.p"))
         due = lent["result"]["due_at"]
         jobs = PostgresJobQueue(desk.store.pool).claim(datetime.fromisoformat(due), 8, timedelta(seconds=60))
         (overdue,) = (job for job in jobs if job["name"] == "mark_overdue")
@@ -126,7 +126,7 @@ class TestEffects:
         desk.do(lend(desk.resident(), "NG-C10-001"))
 
         def starts(_, data):
-            return [StartRental(rental_id=data["rental_id"], payment_id="p-1")]
+            return [StartRental(rental_id=data["rental_id"], payment_id=f"{CENTRE}.p-1")]
 
         service = self.calling_out(desk, starts)
         worker(desk, MONDAY + timedelta(seconds=120), service).step()
@@ -167,7 +167,7 @@ class TestEffects:
         def run(_, data):
             if data["rental_id"] == broken:
                 raise ZeroDivisionError("our own fault")
-            return [StartRental(rental_id=data["rental_id"], payment_id="p-2")]
+            return [StartRental(rental_id=data["rental_id"], payment_id=f"{CENTRE}.p-2")]
 
         worker(desk, MONDAY + timedelta(seconds=120), self.calling_out(desk, run)).step()
         wait_for(lambda: desk.rows("SELECT 1 FROM rental WHERE state = 'out'"))

@@ -3,16 +3,20 @@
 A reply that is lost says nothing about the money. Every request carries the payment's id, so asking again is safe.
 """
 
-from typing import Any
+from typing import Annotated, Any, get_args
 from urllib.parse import quote
 
 import requests
+from msgspec import Meta
 
 from services.chassis.domain import value
 from services.chassis.foundation.codec import Malformed, convert
 from services.chassis.foundation.settings import SettingMissing, required
 from services.chassis.service import RetryLater
+from services.contracts.billing.words import DeclineReason
 
+# Why a card is declined, of the reasons that an event may hold; whatever else the terminal says is "declined".
+REASONS: dict[str, DeclineReason] = {reason: reason for reason in get_args(DeclineReason)}
 TIMEOUT = 5.0  # seconds; a card takes longer, but then the terminal answers ``pending``
 
 
@@ -22,7 +26,7 @@ class PaymentAnswer:
 
     id: str
     state: str
-    approval_number: str | None = None
+    approval_number: Annotated[str, Meta(pattern=r"^[A-Za-z0-9-]{1,40}\Z")] | None = None
     reason: str | None = None
     refunded_krw: int = 0
 

@@ -10,6 +10,8 @@ from typing import Any
 from services.chassis.domain import Refused, command, event, make, replace, state
 from services.contracts.base import centre_of, derived_id
 from services.contracts.billing import events, views
+from services.contracts.billing.words import DeclineReason
+from services.contracts.texts import ApprovalNumber, CentreRef, CodeRef, IdRef
 
 
 def payment_id_of(rental_id: str) -> str:
@@ -24,12 +26,12 @@ def payment_id_of(rental_id: str) -> str:
 class PaymentRequested:
     """The terminal is to take the fee of a rental."""
 
-    centre: str
-    payment_id: str
-    rental_id: str
-    resident_id: str
+    centre: CentreRef
+    payment_id: IdRef
+    rental_id: IdRef
+    resident_id: IdRef
     amount_krw: int
-    method: str
+    method: CodeRef
     requested_at: datetime
 
 
@@ -37,7 +39,7 @@ class PaymentRequested:
 class PaymentCaptured(events.PaymentCaptured):
     """The amount was taken. ``give_back``: the rental had come to nothing before this was known."""
 
-    approval_number: str
+    approval_number: ApprovalNumber
     give_back: bool
 
 
@@ -52,9 +54,9 @@ class PaymentDeclined(events.PaymentDeclined):
 class PaymentAbandoned:
     """The rental came to nothing: the terminal is to stop, and to give back what it took."""
 
-    centre: str
-    payment_id: str
-    rental_id: str
+    centre: CentreRef
+    payment_id: IdRef
+    rental_id: IdRef
     abandoned_at: datetime
 
 
@@ -62,7 +64,7 @@ class PaymentAbandoned:
 class PaymentRefunded(events.PaymentRefunded):
     """The whole amount was given back."""
 
-    approval_number: str
+    approval_number: ApprovalNumber
     refunded_at: datetime
 
 
@@ -94,7 +96,7 @@ class RecordDecline:
     """The terminal declined."""
 
     payment_id: str
-    reason: str
+    reason: DeclineReason
 
 
 @command

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from services.billing.adapters.card_terminal import Terminal, card_terminal
+from services.billing.adapters.card_terminal import REASONS, Terminal, card_terminal
 from services.billing.payments.model import (
     AbandonPayment,
     PaymentAbandoned,
@@ -59,7 +59,7 @@ def ask_terminal(terminal: Terminal, data: Mapping[str, Any]) -> Iterable[Record
     if answer.state == "approved":
         yield RecordCapture(payment_id=data["payment_id"], approval_number=answer.approval_number or "")
     if answer.state == "declined":
-        yield RecordDecline(payment_id=data["payment_id"], reason=answer.reason or "declined")
+        yield RecordDecline(payment_id=data["payment_id"], reason=REASONS.get(answer.reason or "", "declined"))
 
 
 def cancel_at_terminal(terminal: Terminal, data: Mapping[str, Any]) -> Iterable[RecordRefund]:
