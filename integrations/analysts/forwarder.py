@@ -15,7 +15,8 @@ from integrations.analysts.gateway_feed import BATCH, FeedUnavailable
 from integrations.analysts.subscriptions import Subscription
 from services.chassis.messaging.envelope import open_envelope
 from services.chassis.messaging.feed import Page
-from services.chassis.messaging.rabbitmq import BrokerUnavailable, Connection, Publisher, body_of, exchange_of
+from services.chassis.messaging.queues import exchange_of
+from services.chassis.messaging.rabbitmq import BrokerUnavailable, Connection, Publisher, body_of
 
 log = structlog.get_logger()
 POSITION = Gauge("nanum_analytics_position", "Last position forwarded", ["subscription", "service"])

@@ -117,8 +117,8 @@ def test_jobs_are_claimed_and_taken_back_alike(postgres, memory, disk):
 def test_events_are_parked_alike(postgres, memory, disk):
     played(postgres), played(memory)
     theirs, ours = tables = ParkedEvents(postgres.pool), MemoryParkedEvents(disk, reach)
-    first = theirs.first_of("inventory", f"item-{TWO}")
-    assert first and first.position == 6 and first == ours.first_of("inventory", f"item-{TWO}")
+    first = theirs.first_of("inventory", [f"item-{TWO}"])
+    assert first and first.position == 6 and first == ours.first_of("inventory", [f"item-{TWO}"])
     assert len(disk.parked) == len(theirs.all()) == 3
     assert [table.out_of_order("inventory") for table in tables] == [[], []]
     for table in tables:

@@ -253,5 +253,5 @@ def retry_all(desk):
     """Retry every parked stream; (taken in, still parked)."""
     parked = ParkedEvents(desk.store.pool)
     retrier = Retrier(desk.subscriber, parked)
-    done = sum(retrier.retry(stream) for stream in dict.fromkeys(p.stream for p in parked.all()))
+    done = retrier.retry(p.stream for p in parked.all())
     return done, len(parked.all())

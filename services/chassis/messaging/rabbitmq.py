@@ -4,8 +4,7 @@ A connection that fails is dropped without a closing handshake, as a stalled bro
 """
 
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import structlog
@@ -13,63 +12,16 @@ from kombu.connection import Connection as KombuConnection
 
 from services.chassis.foundation import metrics
 from services.chassis.messaging.envelope import Message
+from services.chassis.messaging.queues import DEAD_QUEUE, QUEUE, QueueSpec, exchange_of, queue_of, stream_of
 
 log = structlog.get_logger()
 PREFETCH = 400
 CONFIRM_TIMEOUT = 20.0  # seconds without any confirm
 BEAT = 2.0  # seconds of waiting after which a publisher is told that it still waits
-QUEUE_BYTES = 256 * 1024**2  # of messages that wait for one subscriber; the oldest go first, the feed has them
-DEAD_LETTERS = 10_000  # messages
 
 
 class BrokerUnavailable(Exception):
     """The broker can't be reached, or did not answer in time."""
-
-
-# A subscriber's queue. It is bounded, or a subscriber that stands still would fill the disk and stop every publisher:
-# what it drops, its oldest messages, the subscriber reads in the feed.
-QUEUE: Mapping[str, Any] = {
-    "x-queue-type": "quorum",
-    "x-single-active-consumer": True,
-    "x-delivery-limit": 100,
-    "x-max-length-bytes": QUEUE_BYTES,
-    "x-overflow": "drop-head",
-}
-DEAD_QUEUE: Mapping[str, Any] = {"x-queue-type": "quorum", "x-max-length": DEAD_LETTERS, "x-overflow": "drop-head"}
-
-
-def exchange_of(service: str) -> str:
-    """The topic exchange that a service publishes to."""
-    return f"{service}.events"
-
-
-def queue_of(consumer: str, source: str) -> str:
-    """The queue in which a consumer's messages from a source wait."""
-    return f"{consumer}.from.{source}"
-
-
-@dataclass(frozen=True)
-class QueueSpec:
-    """A queue that is declared with a publisher's exchange and bound to all of it, for later readers."""
-
-    name: str
-    arguments: Mapping[str, Any]
-
-
-def stream_of(service: str) -> QueueSpec:
-    """What a service published in the last 30 days, at most 1 GiB, to be read again from any offset by any number.
-
-    A stream drops whole segments, so these are small.
-    """
-    return QueueSpec(
-        f"{service}.stream",
-        {
-            "x-queue-type": "stream",
-            "x-max-age": "30D",
-            "x-max-length-bytes": 1024**3,
-            "x-stream-max-segment-size-bytes": 16 * 1024**2,
-        },
-    )
 
 
 class Connection:
@@ -308,3 +260,17 @@ class Consumer:
     def close(self) -> None:
         """Let go; what was not acknowledged is delivered again."""
         self._connection.drop()
+
+
+def purge_queue(url: str, consumer: str, source: str) -> int:
+    """Delete what waits in a consumer's queue; returns how many. Raises :class:`BrokerUnavailable`."""
+    connection = Connection(url, f"{consumer}.purge")
+    try:
+        count: int = connection.open().queue_purge(queue_of(consumer, source))
+        return count
+    except BrokerUnavailable:
+        raise
+    except Exception as error:
+        raise BrokerUnavailable(str(error)) from None
+    finally:
+        connection.drop()

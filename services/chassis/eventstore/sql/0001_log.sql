@@ -77,6 +77,14 @@ create table parked (                              -- events that could not be t
 );
 create index parked_stream on parked (source, stream, position);
 
+create table dropped_event (                       -- parked events that a human left out; a replay leaves them out too
+    source text not null,
+    position bigint not null,
+    message jsonb not null,
+    at timestamptz not null default now(),
+    primary key (source, position)
+);
+
 create table policy_refusal (                      -- refused commands of policies, where no retry will help
     command_id uuid primary key,
     source text not null,
