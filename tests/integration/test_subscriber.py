@@ -313,7 +313,7 @@ def item_lost(desk, barcode="NG-C10-001"):
 
 class TestParked:
     def test_streams_are_taken_in_by_position_and_not_by_name(self, desk, monkeypatch):
-        """A view that crosses streams, as what a place holds now, is the last that happened and not the last by name."""
+        """A view that crosses streams, as what a place holds, is the last that happened, not the last by name."""
         desk.subscriber.receive(desk.inventory.stock("NG-C10-001", "NG-C10-002", "NG-C10-003"))
         names = ["NG-C10-003", "NG-C10-001", "NG-C10-002", "NG-C10-001", "NG-C10-003"]
         broken, folded = {"NG-C10-002"}, []

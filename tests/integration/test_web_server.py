@@ -7,14 +7,12 @@ import os
 import socket
 import time
 from concurrent.futures import ThreadPoolExecutor
-from uuid import uuid4
 
 import psycopg
 import pytest
 import requests
 
-from tests.support.centre import CENTRE, category_data
-from tests.support.process import SECRET, service_process
+from tests.support.process import SECRET, describe, service_process
 from tests.support.waiting import wait_for
 
 FILES = 150  # open files that the process may have
@@ -169,23 +167,3 @@ class TestChanges:
             codes = [each.result().status_code for each in waiting]
         assert (codes.count(200), codes.count(503)) == (16, 44)
         assert max(answers) < 1
-
-
-def describe(service, *codes, manual="Unfold and sit."):
-    """Describe categories: an event each."""
-    commands = [
-        {
-            "id": str(uuid4()),
-            "name": "describe_category",
-            "data": {**category_data(code), "manual_en": manual},
-            "meta": {"actor": {"role": "manager", "subject": "m", "centre": CENTRE}},
-        }
-        for code in codes
-    ]
-    answered = requests.post(
-        f"{service.url}/commands",
-        json={"commands": commands},
-        headers={"Authorization": f"Bearer {SECRET}"},
-        timeout=20,
-    )
-    assert all("result" in outcome for outcome in answered.json()["outcomes"]), answered.text

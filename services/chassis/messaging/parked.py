@@ -1,8 +1,8 @@
 """Parked events: an operator lists, shows, retries and drops them; the service retries those that were out of order.
 
 Events are taken in by their positions, whatever streams they are of, each in a transaction of its own: a view that
-crosses streams sees them in the order in which they happened. At one that still fails its stream stops, the others go on;
-later events of a parked stream join it until the last one is in.
+crosses streams sees them in the order in which they happened. At one that still fails its stream stops, the others go
+on; later events of a parked stream join it until the last one is in.
 """
 
 import time
@@ -128,7 +128,10 @@ class Retrier:
         self._steady, self._next, self._wait = steady, 0.0, SOON
 
     def retry(self, streams: Iterable[str]) -> int:
-        """Take in parked streams, each up to what still fails; returns how many events. Raises when the database fails."""
+        """Take in parked streams, each up to what still fails; returns how many events.
+
+        Raises when the database fails.
+        """
         done, left = 0, set(streams)
         while left and (message := self._parked.first_of(self._source, left)):
             try:
