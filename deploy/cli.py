@@ -265,6 +265,9 @@ for each in (
     *map(service_tool, ("rebuild", "parked", "dead", "resume", "epoch")),
     program("test", "pytest", "Run the tests, all of them or as the given arguments of pytest say."),
     program("simulate", "drills.simulation", "Simulate many histories of the centre under faults; --help shows how."),
+    program(
+        "mutate", "drills.mutation", "Change the code in many places, one at a time: does a test object? See --help."
+    ),
     program("chaos", "drills.chaos", "Play faults against an installation of its own; --help shows how."),
 ):
     cli.add_command(each)

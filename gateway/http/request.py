@@ -17,9 +17,11 @@ from gateway.http.response import Response, ServiceDocument
 from gateway.metrics import Metrics
 from gateway.upstream.client import Services
 from services.contracts.base import centre_of, id_of, service_of, snake
+from services.contracts.texts import ID
 
 # The root of every id that the gateway derives. It never changes: a repeated request must give the same ids.
 NAMESPACE = UUID("5b0d7b32-6f0e-5c7e-9f43-1f5b0a6f9a77")
+_ID = re.compile(rf"{ID}\Z")
 _KEY = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]{0,253}[\x21-\x7e])?\Z")
 # What is expected when If-Match names no version at all: no thing has it, as versions count from 1.
 NO_VERSION = 0
@@ -89,7 +91,7 @@ class RequestContext:
         if address.has_centre:
             data["centre"] = self.caller.centre
         caller, subject = self.caller, self.caller.subject
-        if caller.role != RESIDENT:  # whose id says nothing; a member of staff has a name at the issuer of the token
+        if caller.role != RESIDENT or not _ID.match(subject):  # staff have names at the issuer of their tokens
             who = f"actor\0{caller.centre}\0{subject}"
             subject = f"a-{hmac.digest(self.dependencies.pseudonym_secret.encode(), who.encode(), 'sha256').hex()[:24]}"
         meta: dict[str, Any] = {

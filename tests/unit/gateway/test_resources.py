@@ -16,6 +16,7 @@ from tests.unit.gateway.services import Stage, accepted, refused
 
 SEED = Path(__file__).parents[3] / "deploy/seed/house_rules.yaml"
 RULES = json.loads(json.dumps(yaml.safe_load(SEED.read_text(encoding="utf-8")), default=str))
+CONTACT = {"name": "김나눔", "phone": "010-1234-5678", "email": None, "birth_date": None, "language": "ko"}
 PERSON = {"name": "김나눔", "phone": "010-1234-5678"}
 MEMBER = {"resident_id": RESIDENT_ID, "centre": CENTRE, "state": "verified", "version": 2}
 ITEM = {"barcode": "NG-C10-001", "centre": CENTRE, "category": "C10", "state": "ready", "version": 3}
@@ -103,6 +104,10 @@ def test_residents_are_found_by_phone(desk: Client, resident: Client, stage: Sta
          "suspend_resident", {"resident_id": RESIDENT_ID, "until": "2026-12-01", "reason": "late"}),
         ("DELETE", f"/v1/residents/{RESIDENT_ID}/suspension", None, "rentals", "reinstate_resident",
          {"resident_id": RESIDENT_ID}),
+        ("POST", f"/v1/residents/{RESIDENT_ID}/contact", CONTACT, "notifications", "correct_contact",
+         {"resident_id": RESIDENT_ID, **CONTACT}),
+        ("DELETE", f"/v1/residents/{RESIDENT_ID}/contact?reason=moved_away", None, "notifications", "forget_contact",
+         {"resident_id": RESIDENT_ID, "reason": "moved_away"}),
         ("POST", "/v1/items/NG-C10-001/damage", {"cause": "wear"}, "inventory", "report_damage",
          {"centre": CENTRE, "barcode": "NG-C10-001", "cause": "wear"}),
         ("POST", "/v1/items/NG-C10-001/lost", None, "inventory", "report_lost",
@@ -124,6 +129,15 @@ def test_a_command_reaches_its_service(
     assert answer.status_code == 200
     assert stage.asked == []
     assert [(sent["name"], sent["data"]) for sent in stage.commands(service)] == [(command, data)]
+
+
+@pytest.mark.parametrize(
+    ("path", "pointer"),
+    [("", "/reason"), ("?reason=he+moved+to+Busan", "/reason"), ("?reason=asked&name=Kim", "/name")],
+)
+def test_a_contact_is_forgotten_for_a_reason_that_is_a_code(manager: Client, path: str, pointer: str) -> None:
+    answer = manager.delete(f"/v1/residents/{RESIDENT_ID}/contact{path}")
+    assert (answer.status_code, [wrong["pointer"] for wrong in answer.json()["errors"]]) == (400, [pointer])
 
 
 @pytest.mark.parametrize(
