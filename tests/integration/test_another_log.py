@@ -25,7 +25,7 @@ class Pair:
 
     @property
     def categories(self):
-        return [code for (code,) in self.rows("SELECT code FROM category ORDER BY code")]
+        return [id.partition(".")[2] for (id,) in self.rows("SELECT category_id FROM lending_category ORDER BY 1")]
 
     def describes(self, *codes):
         """The source describes categories, and the reader takes them in."""
