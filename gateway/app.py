@@ -22,6 +22,7 @@ from gateway.http.route import Route
 from gateway.metrics import Metrics
 from gateway.settings import Settings
 from gateway.upstream.client import Service, Services
+from gateway.upstream.watcher import Waits
 
 log = structlog.get_logger()
 
@@ -38,7 +39,8 @@ def build(
     services = {
         name: Service(name, url, settings.internal_secret, metrics, **bounds) for name, url in settings.sources.items()
     }
-    dependencies = Dependencies(services, metrics, settings.pseudonym_secret, documents(routes))
+    dependencies = Dependencies(services, metrics, settings.pseudonym_secret, documents(routes), Waits())
+    metrics.waits.set_function(lambda: dependencies.waits.count)
     tokens = Tokens(settings.token_secret)
     by_path: dict[str, dict[str, Responder]] = defaultdict(dict)
     for route in routes:

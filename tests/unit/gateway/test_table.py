@@ -23,6 +23,7 @@ from gateway.http.response import Response
 from gateway.http.route import Route, Routes, RouteWithoutPolicy
 from gateway.settings import Settings, SettingsError
 from services.contracts import SERVICES
+from services.contracts.schemas import schema_of
 from tests.unit.gateway.conftest import CENTRE, RENTAL_ID, RESIDENT_ID, Client, Gateway, lending, settings, token
 from tests.unit.gateway.services import Stage
 
@@ -64,6 +65,18 @@ def test_handlers_are_short_and_say_what_they_do(route: Route) -> None:
     body = source[source.rindex('"""') + 3 :].strip().splitlines()
     assert len(body) <= 12
     assert route.handler.__doc__ and route.handler.__doc__.endswith((".", ".\n    "))
+
+
+@pytest.mark.parametrize("route", [each for each in ROUTES if each.method == "GET"], ids=lambda route: route.name)
+def test_whatever_is_asked_is_asked_of_the_callers_centre(gateway: Gateway, stage: Stage, route: Route) -> None:
+    here = {name: text.replace(CENTRE, "busan-suyeong") for name, text in EXAMPLES.items()}
+    role = "manager" if route.policy.public or "manager" in route.policy.roles else min(route.policy.roles)
+    required = {"phone": "010-1234-5678", "barcodes": "NG-C10-001", "nights": "1", "resident_id": here["id"]}
+    known = schema_of(route.query, route.fills)().fields if route.query else {}
+    query = {name: text for name, text in required.items() if name in known}
+    Client(gateway.url, token(role, centre="busan-suyeong")).get(route.path.format_map(here), params=query)
+    assert {params["centre"] for _, _, params in stage.asked} <= {"busan-suyeong"}
+    assert bool(stage.asked) == (route.tag not in ("health", "documents"))
 
 
 def test_operation_names_are_unique() -> None:
