@@ -150,6 +150,15 @@ class TestChanges:
         assert changes["epoch"] == began["epoch"]
         assert changes["head"] > began["head"] and changes["streams"] == ["category-gwangju-namgu.C10"]
 
+    def test_who_asks_for_a_centre_hears_of_that_centre_alone(self, inventory):
+        began = inventory.get("/changes").json()["head"]
+        describe(inventory, "C20")
+        head = inventory.get("/changes").json()["head"]
+        here = inventory.get("/changes", after=began, wait=5, centre="gwangju-namgu").json()
+        there = inventory.get("/changes", after=began, wait=0.5, centre="seoul").json()
+        assert (here["streams"], there["streams"]) == (["category-gwangju-namgu.C20"], [])
+        assert here["head"] == there["head"] == head
+
     def test_nobody_waits_longer_than_asked(self, inventory):
         head = inventory.get("/changes").json()["head"]
         began = time.monotonic()

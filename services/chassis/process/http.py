@@ -123,7 +123,7 @@ class Entrypoints:
     def changes(self, request: Request) -> bytes:
         """The streams that have events behind ``after``; waits up to ``wait`` seconds for the first."""
         after, wait = request.args.get("after"), float(request.args.get("wait") or 0)
-        found: bytes = self.runtime.changes(None if after is None else int(after), wait)
+        found: bytes = self.runtime.changes(None if after is None else int(after), wait, request.args.get("centre"))
         return found
 
     @probe("GET", "/livez")

@@ -143,6 +143,6 @@ class Runtime:
         told = {name: value for name, value in vars(page).items() if name not in ("messages", "more")}
         return encode({**told, "data": page.messages, "next": following})
 
-    def changes(self, after: int | None, wait: float) -> bytes:
+    def changes(self, after: int | None, wait: float, centre: str | None) -> bytes:
         """The streams that have events behind a position, as JSON; waits for the first."""
-        return encode(twice(self.log_watch.changes, after, wait))
+        return encode(twice(self.log_watch.changes, after, wait, centre))
