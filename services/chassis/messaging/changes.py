@@ -22,11 +22,11 @@ INTERVAL = 0.01  # seconds from one NOTIFY to the next
 BEAT = 5.0  # seconds without a word until the connection is tried
 LONGEST, AT_ONCE = 25.0, 16  # seconds that a request may wait; requests that may wait
 SPAN = 1000  # positions in one answer
-NONE = Raw(b"[]")
+NONE = b"[]"
 _CHANGES = database.text(
     "SELECT epoch::text, (SELECT coalesce(max(position), 0) FROM event), coalesce((SELECT json_agg(DISTINCT stream)"
-    " FROM event WHERE position > %(start)s AND position <= %(end)s AND (%(centre)s::text IS NULL OR centre = %(centre)s)"
-    "), '[]') FROM log"
+    " FROM event WHERE position > %(start)s AND position <= %(end)s"
+    " AND (%(centre)s::text IS NULL OR centre = %(centre)s)), '[]') FROM log"
 )
 
 
@@ -69,7 +69,7 @@ class LogWatch:
                 grown = self._grown
                 found = self._read(after, centre)
                 left = until - time.monotonic()
-                nothing = found.head == after or (centre and found.streams == NONE and found.head > (after or 0))
+                nothing = found.head == after or (bytes(found.streams) == NONE and found.head > (after or 0))
                 if after is None or not nothing or left <= 0:
                     return found
                 if found.head == after:
