@@ -12,6 +12,7 @@ from services.chassis.domain import Delete, Refused, ScheduledCommand, Upsert, c
 from services.chassis.eventstore.unit_of_work import Opened, UnitOfWork
 from services.chassis.foundation.codec import decode
 from services.chassis.service import Capability, CommandHandler, Projection, Schedule, Service, mutable_table
+from services.contracts.texts import CodeRef
 
 NOW = datetime(2026, 11, 23, 1, 0, tzinfo=UTC)
 
@@ -19,7 +20,7 @@ NOW = datetime(2026, 11, 23, 1, 0, tzinfo=UTC)
 @event("book.bought", stream="book-{book_id}")
 class BookBought:
     book_id: str
-    shelf: str
+    shelf: CodeRef
     centre: str = "here"
 
 
@@ -195,6 +196,14 @@ def test_a_fold_that_breaks_leaves_nothing_of_its_command_and_all_of_the_others(
     assert outcome["refused"]["code"] == "command_failed"
     assert uow(Book, "bad") is None and uow(Book, "good")
     assert [e.stream for e in uow.events] == ["book-good"] and len(uow.jobs) == 1
+
+
+def test_an_event_whose_text_has_another_form_fails_its_command_alone(begun):
+    uow, _ = begun()
+    decide(uow, to(BuyBook(book_id="good", shelf="a")), NOW)
+    outcome = decode(decide(uow, to(BuyBook(book_id="bad", shelf="the one of Kim")), NOW))
+    assert outcome["refused"]["code"] == "command_failed"
+    assert uow(Book, "bad") is None and [e.stream for e in uow.events] == ["book-good"]
 
 
 def test_a_refusal_is_an_outcome_and_an_own_command_has_none(begun):

@@ -24,7 +24,18 @@ from gateway.http.route import Route, Routes, RouteWithoutPolicy
 from gateway.settings import Settings, SettingsError
 from services.contracts import SERVICES
 from services.contracts.schemas import schema_of
-from tests.unit.gateway.conftest import CENTRE, RENTAL_ID, RESIDENT_ID, Client, Gateway, lending, settings, token
+from tests.unit.gateway.conftest import (
+    CENTRE,
+    RENTAL_ID,
+    RESIDENT_ID,
+    TOKEN_KEY,
+    Client,
+    Gateway,
+    allow,
+    lending,
+    settings,
+    token,
+)
 from tests.unit.gateway.services import Stage
 
 EXAMPLES = {"id": RENTAL_ID, "barcode": "NG-C10-001", "code": "C10", "service": "rentals"}
@@ -238,14 +249,22 @@ def test_settings_name_everything_wrong_at_once(tmp_path: Path, env: pytest.Monk
     with pytest.raises(SettingsError) as wrong:
         Settings.read()
     text = str(wrong.value)
-    for name in ("NANUM_LISTEN", "base URL of inventory", "less than 32 bytes", "NANUM_TOKEN_SECRET_FILE"):
+    for name in ("NANUM_LISTEN", "base URL of inventory", "less than 32 bytes", "NANUM_TOKEN_KEYS_FILE"):
         assert name in text
     assert "NANUM_CENTRE" in text and "NANUM_LOG_LEVEL" in text and "base URL of rentals" not in text
 
 
 def test_a_secret_that_cannot_be_read_is_named(tmp_path: Path, env: pytest.MonkeyPatch) -> None:
-    env.setenv("NANUM_TOKEN_SECRET_FILE", str(tmp_path / "nowhere"))
-    with pytest.raises(SettingsError, match="NANUM_TOKEN_SECRET_FILE"):
+    env.setenv("NANUM_INTERNAL_SECRET_FILE", str(tmp_path / "nowhere"))
+    with pytest.raises(SettingsError, match="NANUM_INTERNAL_SECRET_FILE"):
+        Settings.read()
+
+
+@pytest.mark.parametrize("text", ["no JSON", "{}", '{"keys": []}', json.dumps({"keys": [TOKEN_KEY]})])
+def test_keys_that_cannot_be_used_are_named(tmp_path: Path, env: pytest.MonkeyPatch, text: str) -> None:
+    (tmp_path / "keys.json").write_text(text)
+    env.setenv("NANUM_TOKEN_KEYS_FILE", str(tmp_path / "keys.json"))
+    with pytest.raises(SettingsError, match="NANUM_TOKEN_KEYS_FILE"):
         Settings.read()
 
 
@@ -253,18 +272,20 @@ def test_settings_are_read(tmp_path: Path, env: pytest.MonkeyPatch) -> None:
     secret = tmp_path / "secret"
     secret.write_text("s" * 40 + "\n")
     sources = " ".join(f"{name}=http://127.0.0.1:1/" for name in SERVICES)
+    keys, revoked = allow(TOKEN_KEY)
     variables = {
         "NANUM_LISTEN": "127.0.0.1:8080",
         "NANUM_SOURCES": sources,
         "NANUM_INTERNAL_SECRET_FILE": str(secret),
-        "NANUM_TOKEN_SECRET_FILE": str(secret),
+        "NANUM_TOKEN_KEYS_FILE": str(keys),
+        "NANUM_REVOKED_FILE": str(revoked),
         "NANUM_PSEUDONYM_SECRET_FILE": str(secret),
         "NANUM_CENTRE": CENTRE,
     }
     for name, text in variables.items():
         env.setenv(name, text)
     read = Settings.read()
-    assert (read.host, read.port, read.token_secret) == ("127.0.0.1", 8080, "s" * 40)
+    assert (read.host, read.port, read.internal_secret) == ("127.0.0.1", 8080, "s" * 40)
     assert read.sources["rentals"] == "http://127.0.0.1:1"
 
 
