@@ -125,12 +125,6 @@ class Writes:
     updates: dict[type, list[Any]] = field(default_factory=dict)
     deletes: dict[type, list[str]] = field(default_factory=dict)
 
-    def places(self) -> set[tuple[str, str]]:
-        """(view, key) of every row that changes."""
-        rows = [*self.inserts.items(), *self.updates.items()]
-        changed = {(row_type.VIEW, getattr(row, row_type.KEY)) for row_type, many in rows for row in many}  # type: ignore[attr-defined]
-        return changed | {(row_type.VIEW, key) for row_type, keys in self.deletes.items() for key in keys}  # type: ignore[attr-defined]
-
 
 class Session(Protocol):
     """The storage behind one unit of work."""

@@ -15,7 +15,7 @@ from services.chassis.eventstore.unit_of_work import UnitOfWork
 from services.chassis.foundation import database
 from services.chassis.foundation.codec import Malformed, decode, encode
 from services.chassis.foundation.settings import SettingMissing, Settings
-from services.chassis.foundation.signals import RowWatch, Signal
+from services.chassis.foundation.signals import Signal
 from services.chassis.jobs.queue import PostgresJobQueue
 from services.chassis.jobs.worker import Worker
 from services.chassis.messaging.changes import LogWatch
@@ -78,9 +78,9 @@ class Runtime:
 
     def __init__(self, service: Service, settings: Settings) -> None:
         self.service, self.settings = service, settings
-        self._watch, self._published, self._jobs_due = RowWatch(), Signal(), Signal()
+        self._published, self._jobs_due = Signal(), Signal()
         self.store = PostgresStore(service, settings.database_url, self._committed, settings.secret.encode())
-        self.queries = QueryHandler(service, self.store, self._watch)
+        self.queries = QueryHandler(service, self.store)
         self.log_watch = LogWatch(settings.database_url, self.store.reading, self._wake)
         self._one_at_a_time = threading.Lock()
         publisher = Publisher(settings.amqp_url, service.name)
@@ -114,8 +114,6 @@ class Runtime:
             self.log_watch.committed()
         if uow.jobs:
             self._jobs_due.notify()
-        if self._watch.waiting:
-            self._watch.notify(uow.writes().places())
 
     def _wake(self) -> None:
         """Another process of this service has written events, and perhaps jobs."""
