@@ -79,8 +79,8 @@ BUGS = (
         "a new consumer begins with the first message that it gets",
         (
             ConsumerLoop.read_feed,
-            "self._subscriber.catch_up)",
-            "lambda: self._subscriber.position() and self._subscriber.catch_up())",
+            "self._subscriber.catch_up(once)",
+            "self._subscriber.position() and self._subscriber.catch_up(once)",
         ),
         (Subscriber._apply, GAP, "if at[1] and (not follows or (strange and not from_feed)):"),
     ),

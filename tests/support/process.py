@@ -143,7 +143,7 @@ def describe(service: ServiceProcess, *codes: str, manual: str = "Unfold and sit
             "id": str(uuid4()),
             "name": "describe_category",
             "data": {**category_data(code), "manual_en": manual},
-            "meta": {"actor": {"role": "manager", "subject": "m", "centre": CENTRE}},
+            "meta": {"actor": {"role": "manager", "subject": f"a-{0:024x}", "centre": CENTRE}},
         }
         for code in codes
     ]
