@@ -8,7 +8,7 @@ from functools import cache
 from importlib import import_module
 from typing import Any
 
-from services.chassis.eventstore.unit_of_work import Cursor
+from services.chassis.eventstore.records import Cursor
 from services.chassis.messaging.feed import Page
 from services.chassis.service import Service
 from services.contracts.base import is_integration_event

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import structlog
 
 from services.chassis.commands.handler import decide_own
+from services.chassis.eventstore.records import Cursor, PolicyRefusal
 from services.chassis.eventstore.store import PostgresStore
-from services.chassis.eventstore.unit_of_work import Cursor, PolicyRefusal
 from services.chassis.foundation import database
 from services.chassis.messaging.envelope import Message
 from services.chassis.messaging.feed import Page
@@ -109,6 +109,6 @@ def _decide(subscriber: Subscriber, message: Message) -> int:
                     uow.policy_refusals.append(PolicyRefusal(command.id, *place, refused.code(), refused.details))
                 done += bool(uow.events)
                 uow.commit()
-        except subscriber.store.Violation:
+        except database.Violation:
             log.info("done_before", command=command.handler.name, command_id=str(command.id))
     return done
