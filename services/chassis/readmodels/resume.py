@@ -109,6 +109,6 @@ def _decide(subscriber: Subscriber, message: Message) -> int:
                     uow.policy_refusals.append(PolicyRefusal(command.id, *place, refused.code(), refused.details))
                 done += bool(uow.events)
                 uow.commit()
-        except database.Violation:
+        except database.Duplicate:
             log.info("done_before", command=command.handler.name, command_id=str(command.id))
     return done
