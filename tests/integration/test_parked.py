@@ -8,6 +8,8 @@ from services.chassis.domain import Refused
 from services.chassis.foundation import metrics
 from services.chassis.messaging import subscriber
 from services.chassis.messaging.parked import ParkedEvents, Retrier
+from services.chassis.messaging.subscriber import Subscriber
+from services.chassis.readmodels.verify import verify
 from services.chassis.service import CommandHandler
 from services.contracts import refusals as kinds
 from services.rentals.inventory_items.projections import evolve_item
@@ -64,12 +66,20 @@ class TestParked:
         assert Retrier(desk.subscriber, parked).retry(p.stream for p in parked.all()) == 2
         assert desk.rows("SELECT position FROM parked ORDER BY 1") == [(6,), (8,)]
 
-    def test_a_dropped_one_is_kept_apart_so_that_a_replay_can_leave_it_out(self, desk):
+    def test_a_dropped_one_is_left_out_by_a_replay_too(self, desk, monkeypatch):
+        def broken(self, uow, incoming):
+            raise ZeroDivisionError("our own fault")
+
         desk.subscriber.receive(desk.inventory.stock("NG-C10-001"))
-        bad = desk.inventory.publishes("item.lost", f"item-{CENTRE}.NG-C10-001", barcode="NG-C10-001")
+        about = {"centre": CENTRE, "barcode": "NG-C10-001", "rental_id": None}
+        monkeypatch.setattr(Subscriber, "take_in", broken)
+        bad = desk.inventory.publishes("item.lost", f"item-{CENTRE}.NG-C10-001", **about)
         desk.subscriber.receive([bad])
         assert ParkedEvents(desk.store.pool).drop("inventory", bad.position)
         assert desk.rows("SELECT source, position FROM dropped_event") == [("inventory", bad.position)]
+        feeds = dict.fromkeys(SERVICE.sources, desk.inventory.read_feed)
+        verdict = verify(SERVICE, desk.store.pool.url, feeds)
+        assert (verdict.differences, verdict.left_out) == ([], [])
         assert not ParkedEvents(desk.store.pool).drop("inventory", bad.position)
 
 
