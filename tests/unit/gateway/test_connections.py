@@ -144,7 +144,7 @@ class TestHead:
             (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", 501, "unknown_method"),  # TLS
             (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 400, "bad_request"),
             (b"BREW /livez HTTP/1.1\r\nHost: a\r\n\r\n", 501, "unknown_method"),
-            (b"QUERY /v1/rentals HTTP/1.1\r\nHost: a\r\n\r\n", 501, "unknown_method"),
+            (b"QUERY /v1/rentals HTTP/1.1\r\nHost: a\r\n\r\n", 405, "method_not_allowed"),
             (b"CONNECT a:443 HTTP/1.1\r\nHost: a\r\n\r\n", 501, "unknown_method"),
             (b"GET /livez HTTP/1.1\r\nHost: a\r\nContent-Length: -1\r\n\r\n", 400, "bad_request"),
             (b"GET /livez HTTP/1.1\r\nHost: a\r\nNo colon\r\n\r\n", 400, "bad_request"),
