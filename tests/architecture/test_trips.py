@@ -97,7 +97,9 @@ def test_one_rental_from_its_request_to_its_answer(fresh: Any) -> None:
     url = desk.store.pool.url
     runtime = Runtime(
         RENTALS,
-        Settings(url, "amqp://nowhere", "127.0.0.1", 1, dict.fromkeys(RENTALS.sources, ""), SECRET, "error", None),
+        Settings(
+            url, "amqp://nowhere", "127.0.0.1", 1, dict.fromkeys(RENTALS.sources, ""), SECRET, SECRET, "error", None
+        ),
     )
     resident, trip = desk.resident(), Trip()
 
