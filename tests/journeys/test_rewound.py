@@ -81,7 +81,7 @@ def test_subscribers_of_a_log_that_went_back_halt_within_seconds_and_are_resumed
     for service in SUBSCRIBERS:
         wait_for(lambda service=service: not degraded(api, service))
     for rental in again:
-        assert wait_for(lambda id=rental["rental_id"]: api.get(f"/v1/rentals/{id}")["state"] == "out")
+        assert wait_for(lambda id=rental["rental_id"]: api.get(f"/v1/rentals/{id}")["state"] == "out", patience=60)
     assert api.get(f"/v1/rentals/{kept['rental_id']}")["state"] == "out"
     code, said = nanum(api, "verify")
     assert code == 0 and said.count(" 0 differences") == len(SERVICES), said
