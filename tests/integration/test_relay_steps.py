@@ -77,6 +77,11 @@ def relayed(bus):
     return [[m.position for m in batch] for batch in bus.batches]
 
 
+def sent(bus):
+    """The positions that a bus was given, in order."""
+    return [position for batch in relayed(bus) for position in batch]
+
+
 def test_the_cursor_moves_by_what_was_confirmed(rentals):
     rentals.do(lend(rentals.resident(), "NG-C10-00001"))
     bus = SlowBus(safe=2)
@@ -156,13 +161,13 @@ def test_one_leads_and_another_takes_over_when_it_ends(rentals):
         wait_for(lambda: buses[0].batches)
         threads[1].start()
         rentals.resident()
-        wait_for(lambda: sum(relayed(buses[0]), []) == log(rentals))
+        wait_for(lambda: sent(buses[0]) == log(rentals))
         assert not buses[1].batches
         relays[0].stop()
         threads[0].join(10)
         before = log(rentals)
         rentals.resident()
-        wait_for(lambda: sum(relayed(buses[1]), []) == log(rentals)[len(before) :])
+        wait_for(lambda: sent(buses[1]) == log(rentals)[len(before) :])
     finally:
         for relay in relays:
             relay.stop()
