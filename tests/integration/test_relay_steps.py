@@ -68,8 +68,9 @@ def append_unknown(desk, type, schema):
 
 
 def log(desk):
-    """Every position of the log, in order: here each event is published."""
-    return [position for (position,) in desk.rows("SELECT position FROM event ORDER BY position")]
+    """Every position of the log, the neighbours' too, in order: here each event is published."""
+    with database.connect(desk.url) as conn:
+        return [position for (position,) in conn.execute("SELECT position FROM event ORDER BY position")]
 
 
 def relayed(bus):
