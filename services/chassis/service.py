@@ -194,7 +194,7 @@ class Service:
         self.projections = list(chain.from_iterable(c.projections for c in capabilities))
         self.policies = list(chain.from_iterable(c.policies for c in capabilities))
         self.queries = list(chain.from_iterable(c.queries for c in capabilities))
-        self.schedule_of = {s.event: s.jobs for c in capabilities for s in c.schedules}
+        self.schedule_of = {event: _jobs_of(made) for event, made in _schedules(capabilities).items()}
         self.effect_of = {e.name: e for c in capabilities for e in c.effects}
         self.upcasts = {k: v for c in capabilities for k, v in c.upcasts.items()}
         self.handler_of = {h.command: h for h in self.commands}
@@ -282,3 +282,17 @@ class Service:
     def sources(self) -> tuple[str, ...]:
         """The services that this one subscribes to."""
         return tuple(sorted({source for source, _ in self.subscribed}))
+
+
+def _schedules(capabilities: Iterable[Capability]) -> dict[type, list[Schedule]]:
+    table: dict[type, list[Schedule]] = {}
+    for schedule in chain.from_iterable(c.schedules for c in capabilities):
+        table.setdefault(schedule.event, []).append(schedule)
+    return table
+
+
+def _jobs_of(schedules: list[Schedule]) -> Callable[[Any], Iterable[ScheduledCommand | RunEffect]]:
+    """What all capabilities schedule from one event, in their order."""
+    if len(schedules) == 1:
+        return schedules[0].jobs
+    return lambda event: chain.from_iterable(schedule.jobs(event) for schedule in schedules)
