@@ -42,8 +42,9 @@ _STORE_OUTCOMES = (
     " AS o (id uuid, fingerprint text, outcome json)"
 )
 _ENQUEUE = (
-    "INSERT INTO job (id, name, due, data, meta) SELECT id, name, due, data, meta FROM jsonb_to_recordset(%s::jsonb)"
-    " AS j (id uuid, name text, due timestamptz, data jsonb, meta jsonb) ON CONFLICT (id) DO NOTHING"
+    "INSERT INTO job (id, name, lane, due, since, data, meta) SELECT id, name, lane, due, due, data, meta"
+    " FROM jsonb_to_recordset(%s::jsonb) AS j (id uuid, name text, lane text, due timestamptz, data jsonb, meta jsonb)"
+    " ON CONFLICT (id) DO NOTHING"
 )
 _JOB_DONE = "UPDATE job SET done_at = now(), leased_until = NULL, error = NULL WHERE id = %s"
 _MOVE = (

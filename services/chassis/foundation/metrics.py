@@ -18,3 +18,5 @@ DIFFERENCES = Gauge("nanum_view_differences", "Differences from the events when 
 VERIFIED = Gauge("nanum_views_verified_timestamp_seconds", "When the views were last verified; 0: not yet.")
 PARKED = Gauge("nanum_parked_events", "Parked events, by source.", ["source"])
 JOBS = Counter("nanum_jobs_total", "Jobs done, by name and outcome.", ["name", "outcome"])
+JOBS_OVERDUE = Gauge("nanum_jobs_overdue_seconds", "How long the oldest job of a name waits past its time.", ["name"])
+JOBS_UNKNOWN = Gauge("nanum_jobs_unknown", "1 while jobs of a name wait that this release does not know.", ["name"])
