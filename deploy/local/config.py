@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -33,11 +33,13 @@ class Config:
 
     ``profile`` is "local", or "test" (smaller buffers; the servers end with the process that started them).
     ``extra_env`` adds environment to processes, by name: ``{"billing": {"NANUM_LOG_LEVEL": "debug"}}``.
+    ``centres`` are seeded; the first one's catalogue is public.
     """
 
     home: Path
     profile: str = "local"
     extra_env: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    centres: Sequence[str] = (CENTRE,)
 
     def __post_init__(self) -> None:
         self.home = Path(self.home).resolve()
@@ -78,8 +80,8 @@ class Config:
         """URL of the broker for a service's user, ``analytics`` or ``admin``."""
         return self.rabbitmq.url(user)
 
-    def token(self, role: str, subject: str | None = None) -> str:
-        """A bearer token for ``resident``, ``desk``, ``manager`` or ``analyst``, good for 12 hours."""
+    def token(self, role: str, subject: str | None = None, centre: str | None = None) -> str:
+        """A bearer token for ``resident``, ``desk``, ``manager`` or ``analyst`` of a centre, good for 12 hours."""
         if role not in tokens.ROLES:
             raise InstallationError(f"There is no role {role!r}: use {', '.join(tokens.ROLES)}.")
-        return tokens.mint(self.secrets.value("token"), role, CENTRE, subject)
+        return tokens.mint(self.secrets.value("token"), role, centre or self.centres[0], subject)

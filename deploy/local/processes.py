@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 
 from deploy.local import readiness
-from deploy.local.config import CENTRE, SERVERS, Config
+from deploy.local.config import SERVERS, Config
 from deploy.local.problems import InstallationError
 from integrations.analysts.subscriptions import written
 from services.contracts import SERVICES
@@ -92,7 +92,7 @@ def _programs(config: Config) -> Iterator[Process]:
         urls = {"NANUM_DATABASE_URL": config.dsn(service), "NANUM_AMQP_URL": config.amqp_url(service)}
         env = {**shared, **urls, **nightly, **own.get(service, {})}
         yield _program(config, service, f"services.chassis.process.main {service}", "readyz", SERVERS, **env)
-    reader = {"NANUM_TOKEN_SECRET_FILE": token, "NANUM_CENTRE": CENTRE}
+    reader = {"NANUM_TOKEN_SECRET_FILE": token, "NANUM_CENTRE": config.centres[0]}
     env = {**shared, **reader, "NANUM_PSEUDONYM_SECRET_FILE": pseudonym}
     yield _program(config, "gateway", "gateway", "readyz", SERVICES, **env)
     subscribed = written(config.subscriptions)

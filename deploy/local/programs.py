@@ -21,8 +21,9 @@ def migrate(config: Config, services: list[str]) -> None:
 
 
 def seed(config: Config) -> None:
-    """Give the running services the catalogue and the house rules."""
+    """Give the running services each centre's catalogue and house rules."""
     env = {"NANUM_SOURCES": config.sources, "NANUM_INTERNAL_SECRET_FILE": str(config.secrets.path("internal"))}
+    env["NANUM_CENTRES"] = " ".join(config.centres)
     _run(config, {"seed": (python("deploy.seed"), env)})
 
 

@@ -1,7 +1,8 @@
 """Seeds an installation: ``python -m deploy.seed``. Running it again changes nothing and takes a moment.
 
-Environment: NANUM_SOURCES (``inventory=http://... rentals=http://...``), NANUM_INTERNAL_SECRET_FILE, and, for another
-centre's documents, NANUM_HOUSE_RULES and NANUM_CATALOGUE (paths).
+Environment: NANUM_SOURCES (``inventory=http://... rentals=http://...``) and NANUM_INTERNAL_SECRET_FILE; for other
+documents NANUM_HOUSE_RULES and NANUM_CATALOGUE (paths); for other centres than the documents name NANUM_CENTRES (ids,
+separated by spaces: each gets the whole of both documents).
 """
 
 from __future__ import annotations
@@ -29,9 +30,11 @@ def seed() -> Counter[str]:
     env = FileAwareEnv(strip_whitespace=True)
     key = env.str("NANUM_INTERNAL_SECRET")
     places = dict(pair.split("=", 1) for pair in env.str("NANUM_SOURCES").split())
+    rules, catalogue = env.path("NANUM_HOUSE_RULES", HOUSE_RULES), env.path("NANUM_CATALOGUE", CATALOGUE)
+    centres: list[str | None] = [*env.str("NANUM_CENTRES", "").split()] or [None]
     documents = {
-        "rentals": house_rules(env.path("NANUM_HOUSE_RULES", HOUSE_RULES)),
-        "inventory": stock(env.path("NANUM_CATALOGUE", CATALOGUE)),
+        "rentals": [command for centre in centres for command in house_rules(rules, centre)],
+        "inventory": [command for centre in centres for command in stock(catalogue, centre)],
     }
     new: Counter[str] = Counter()
     for name, commands in documents.items():

@@ -42,18 +42,24 @@ def read(path: Path) -> dict[str, Any]:
     return plain
 
 
-def house_rules(path: Path = HOUSE_RULES) -> list[Request]:
-    """The adoption of the house rules. Raises :class:`DocumentUnusable` with the path of all that is malformed."""
+def house_rules(path: Path = HOUSE_RULES, centre: str | None = None) -> list[Request]:
+    """The adoption of the house rules, by the document's centre or by another one.
+
+    Raises :class:`DocumentUnusable` with the path of all that is malformed.
+    """
     rules = read(path)
+    if centre and isinstance(rules.get("centre"), dict):
+        rules["centre"]["id"] = centre
     wrong = problems(RulesDocument, rules)
     if wrong:
         raise DocumentUnusable(f"{path} can't be used: {' '.join(wrong)}")
     return [_request(AdoptHouseRules, {"centre": rules["centre"]["id"], "rules": rules})]
 
 
-def stock(path: Path = CATALOGUE) -> list[Request]:
-    """Each category described, then each of its items registered and made ready."""
+def stock(path: Path = CATALOGUE, centre: str | None = None) -> list[Request]:
+    """Each category described, then each of its items registered and made ready; the same barcodes in any centre."""
     document = read(path)
+    document |= {"centre": centre} if centre else {}
     requests: list[Request] = []
     try:
         for category in document["items"]:
@@ -87,5 +93,5 @@ def _category(
 def _request(command: type, data: dict[str, Any]) -> Request:
     name = name_of(command)
     id = str(uuid5(NAMESPACE_URL, f"seed:{name}:{json.dumps(data, sort_keys=True)}"))
-    meta = {"actor": {"role": "seed", "subject": "seed"}, "correlation_id": id}
+    meta = {"actor": {"role": "seed", "subject": "seed", "centre": data["centre"]}, "correlation_id": id}
     return {"id": id, "name": name, "data": data, "meta": meta}

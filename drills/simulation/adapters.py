@@ -8,7 +8,7 @@ from random import Random
 from drills.simulation.disk import Disk
 from services.billing.adapters.card_terminal import PaymentAnswer, PaymentState
 from services.chassis.service import RetryLater
-from services.contracts.base import id_of
+from services.contracts.base import centre_of, id_of
 from services.notifications.adapters.channel import Letter, Undeliverable
 from services.notifications.catalogue.model import Category
 from services.notifications.contacts.model import Contact
@@ -62,9 +62,11 @@ class CardTerminal:
         self._reach("answered")
         return self._answer(payment_id, booked)
 
-    def net_krw(self) -> int:
-        """What was taken and not given back."""
-        return sum(b.amount_krw - b.refunded_krw for b in self.booked.values() if b.number)
+    def net_krw(self, centre: str) -> int:
+        """What was taken for a centre and not given back."""
+        return sum(
+            b.amount_krw - b.refunded_krw for id, b in self.booked.items() if b.number and centre_of(id) == centre
+        )
 
     def _new(self, amount_krw: int) -> Booked:
         now, way = self._clock(), self._chance.random()

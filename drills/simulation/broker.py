@@ -14,46 +14,45 @@ GARBAGE: Parcel = ({"nonsense": "1"}, b"{}")
 
 @dataclass
 class Queue:
-    """What waits for one consumer of one source, and what it was given and has not settled."""
+    """What waits for the consumers of one source, and what the active one was given and has not settled.
+
+    Of the consumers that are connected the first is the active one; the others stand by.
+    """
 
     waiting: list[Parcel] = field(default_factory=list)
     given: dict[int, Parcel] = field(default_factory=dict)
+    consumers: list[Any] = field(default_factory=list)
 
-    def give_again(self) -> None:
-        """The consumer is gone: what it did not settle waits again, where it waited before."""
-        self.waiting[:0] = self.given.values()
-        self.given.clear()
+    def leave(self, consumer: Any) -> None:
+        """A consumer is gone: what the active one did not settle waits again, where it waited before."""
+        if self.consumers and self.consumers[0] is consumer:
+            self.waiting[:0] = self.given.values()
+            self.given.clear()
+        if consumer in self.consumers:
+            self.consumers.remove(consumer)
 
 
 class Broker:
-    """All queues. ``unavailable`` is the chance that it can't be reached; ``dead`` counts what was rejected."""
+    """All queues. ``unavailable`` is the chance that it can't be reached; ``refuses`` that it takes a message and says
+    no, or only into some queues; ``slow`` that confirms take long. ``dead`` counts what was rejected.
+    """
 
-    def __init__(self, happens: Happens) -> None:
-        self._happens = happens
-        self.unavailable = 0.0
+    def __init__(self, happens: Happens, meanwhile: Callable[[], None]) -> None:
+        self.happens, self.meanwhile = happens, meanwhile
+        self.unavailable = self.refuses = self.slow = 0.0
         self.queues: dict[tuple[str, str], Queue] = {}
-        self.connected: set[tuple[str, str]] = set()
         self.dead = 0
 
     def reach(self) -> None:
         """Raises :class:`BrokerUnavailable` when it can't be reached."""
-        if self._happens(self.unavailable):
+        if self.happens(self.unavailable):
             raise BrokerUnavailable("the broker is away")
-
-    def declare(self, place: tuple[str, str]) -> Queue:
-        """The queue of (consumer, source)."""
-        return self.queues.setdefault(place, Queue())
-
-    def close(self, place: tuple[str, str]) -> None:
-        """A consumer's connection is gone."""
-        self.connected.discard(place)
-        if place in self.queues:
-            self.queues[place].give_again()
 
     def break_connections(self) -> None:
         """All connections are gone."""
-        for place in sorted(self.connected):
-            self.close(place)
+        for queue in self.queues.values():
+            while queue.consumers:
+                queue.leave(queue.consumers[0])
 
     def wipe(self) -> None:
         """Every queue is gone with what was in it."""
@@ -69,13 +68,21 @@ class MemoryBus:
 
     def publish(self, messages: list[Message]) -> None:
         """Put each message into every queue that is there. May break on the way, and after the last, too."""
-        bound = [queue for (_, source), queue in self._broker.queues.items() if source == self._source]
+        broker, refused = self._broker, 0
+        bound = [queue for (_, source), queue in broker.queues.items() if source == self._source]
         for message in messages:
-            self._broker.reach()
+            broker.reach()
             parcel = (dict(message.headers()), message.body())
             for queue in bound:
-                queue.waiting.append(parcel)
-        self._broker.reach()
+                if broker.happens(broker.refuses):
+                    refused += 1
+                else:
+                    queue.waiting.append(parcel)
+        if broker.happens(broker.slow):
+            broker.meanwhile()
+        broker.reach()
+        if refused:
+            raise BrokerUnavailable(f"the broker refused {refused} messages")
 
     def heartbeat(self) -> None:
         """Nothing to keep alive."""
@@ -95,23 +102,26 @@ class MemoryConsumer:
     @property
     def is_open(self) -> bool:
         """Whether the connection holds."""
-        return self.place in self._broker.connected
+        queue = self._broker.queues.get(self.place)
+        return queue is not None and self in queue.consumers
 
     @property
     def waits(self) -> bool:
         """Whether something could be taken."""
-        return self.is_open and bool(self._broker.queues[self.place].waiting)
+        queue = self._broker.queues.get(self.place)
+        return queue is not None and queue.consumers[:1] == [self] and bool(queue.waiting)
 
     def open(self) -> None:
         """Connect and declare the queue."""
         self._broker.reach()
-        self._broker.close(self.place)
-        self._broker.declare(self.place)
-        self._broker.connected.add(self.place)
+        self.close()
+        self._broker.queues.setdefault(self.place, Queue()).consumers.append(self)
 
     def take(self, timeout: float) -> list[Delivery]:
-        """Some of what waits."""
+        """Some of what waits, for the active consumer."""
         queue, taken = self._queue(), []
+        if queue.consumers[0] is not self:
+            return []
         for parcel in queue.waiting[: self._most()]:
             self._tag += 1
             queue.given[self._tag] = parcel
@@ -132,7 +142,8 @@ class MemoryConsumer:
 
     def close(self) -> None:
         """Let go."""
-        self._broker.close(self.place)
+        if queue := self._broker.queues.get(self.place):
+            queue.leave(self)
 
     def _queue(self) -> Queue:
         if not self.is_open:
@@ -140,6 +151,6 @@ class MemoryConsumer:
         try:
             self._broker.reach()
         except BrokerUnavailable:
-            self._broker.close(self.place)
+            self.close()
             raise
         return self._broker.queues[self.place]

@@ -1,14 +1,11 @@
-"""The people at the desk: they send commands, get no answer now and then, and send again with the same id."""
+"""One centre's desk: what it knows, and what people want there."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any
-from uuid import UUID
 
-from drills.simulation.process import Process, Request
-from drills.simulation.stock import CENTRE, FEES, Order, describe, new_item, newcomer
+from drills.simulation.stock import FEES, ITEMS, Order, barcodes, describe, new_item, newcomer, resident_ids
 from drills.simulation.surroundings import Surroundings
-from services.chassis.commands.handler import CommandMessage, Metadata
 from services.inventory.items.model import Item
 from services.inventory.repairs.model import Repair
 from services.rentals.checkout.model import Rental
@@ -17,56 +14,29 @@ CAUSES = ("wear", "ignorance", "accident", "wilful", "lost")
 
 
 class Desk:
-    """Sends ``left`` more commands."""
+    """The desk of one centre."""
 
-    def __init__(self, surroundings: Surroundings, processes: Mapping[str, Process]) -> None:
-        self._surroundings, self._processes, self.left = surroundings, processes, 0
-        self._chance = surroundings.chance
-        self.requests: list[Request] = []
+    def __init__(self, surroundings: Surroundings, centre: str) -> None:
+        self._surroundings, self._chance, self.centre = surroundings, surroundings.chance, centre
+        self.residents, self.barcodes = resident_ids(centre), barcodes(centre)
+        self._fees = dict(FEES[centre])
         self._next: list[Order] = []
-        self.residents = [f"{CENTRE}.{n:032x}" for n in range(3)]
-        self.barcodes = [f"NG-C10-{n:03}" for n in range(1, 5)] + ["NG-C20-001", "NG-C20-002"]
-        self._fees = dict(FEES)
+        self._ids = 1000
 
-    @property
-    def unanswered(self) -> list[Request]:
-        """The requests that have no answer, and of which no copy is under way."""
-        return [r for r in self.requests if not r.answers and not r.under_way]
-
-    def step(self) -> str:
-        """Send something new, or send again."""
-        again = self.unanswered
-        if again and (not self.left or self._chance.random() < 0.6):
-            return "again: " + self.send(self._chance.choice(again))
-        if not self.left:
-            return self.send(self._chance.choice(self.requests))  # a copy of the request was still on its way
-        self.left -= 1
+    def order(self) -> Order:
+        """What is wanted next."""
         if not self._next:
-            wish = self._chance.choices(WISHES, WEIGHTS)[0]
-            self._next = list(wish(self)) or list(lend(self))
-        request = self.request(self._next.pop(0), {"role": "desk", "subject": "desk-1"})
-        self.requests.append(request)
-        return self.send(request)
+            self._next = self.wish()
+        return self._next.pop(0)
 
-    def request(self, order: Order, actor: dict[str, str]) -> Request:
-        """A request for an order, under a new id."""
-        service, name, data = order
-        id = UUID(int=self._chance.getrandbits(128), version=4)
-        return Request(service, CommandMessage(id, name, data, Metadata(actor, f"request-{id}")))
-
-    def send(self, request: Request) -> str:
-        """Send a request, now and then twice."""
-        process = self._processes[request.service]
-        if not process.up:
-            return f"{request}: the service is down"
-        for _ in range(2 if self._chance.random() < 0.1 else 1):
-            request.under_way += 1
-            process.inbox.append(request)
-        return str(request)
+    def wish(self) -> list[Order]:
+        """What somebody wants, in one or more orders."""
+        wish = self._chance.choices(WISHES, WEIGHTS)[0]
+        return list(wish(self)) or list(lend(self))
 
     def rows(self, service: str, row_type: type) -> list[Any]:
         """What a scan at the desk would show."""
-        return self._surroundings.disks[service].all(row_type)
+        return [row for row in self._surroundings.disks[service].all(row_type) if row.centre == self.centre]
 
     def any_of(self, things: list[Any]) -> Any:
         """One of them by chance, None when there are none."""
@@ -77,8 +47,9 @@ class Desk:
         return self._chance.sample(things, min(len(things), self._chance.randint(1, most)))
 
     def new_id(self) -> str:
-        """An id that carries the centre."""
-        return f"{CENTRE}.{self._chance.getrandbits(128):032x}"
+        """An id that nobody has here; the other desks give the same numbers under their own centre."""
+        self._ids += 1
+        return f"{self.centre}.{self._ids:032x}"
 
     def raised_fee_of(self, code: str) -> int:
         """Another fee for a category; what is free stays free."""
@@ -122,7 +93,7 @@ def make_ready(desk: Desk) -> Iterable[Order]:
     """Make something ready that is not."""
     item = desk.any_of([i for i in desk.rows("inventory", Item) if i.state in ("preparing", "cleaning", "lost")])
     if item:
-        yield "inventory", "make_item_ready", {"centre": CENTRE, "barcode": item.barcode}
+        yield "inventory", "make_item_ready", {"centre": desk.centre, "barcode": item.barcode}
 
 
 def mend(desk: Desk) -> Iterable[Order]:
@@ -137,7 +108,7 @@ def mend(desk: Desk) -> Iterable[Order]:
 
 def report(desk: Desk) -> Iterable[Order]:
     """Something in stock is broken or gone."""
-    about = {"centre": CENTRE, "barcode": desk.any_of(desk.barcodes)}
+    about = {"centre": desk.centre, "barcode": desk.any_of(desk.barcodes)}
     if desk.any_of([True, False]):
         yield "inventory", "report_damage", {**about, "cause": desk.any_of(list(CAUSES))}
     else:
@@ -155,17 +126,17 @@ def join(desk: Desk) -> Iterable[Order]:
     """Somebody new."""
     resident_id = desk.new_id()
     desk.residents.append(resident_id)
-    return newcomer(resident_id, "new@nanum.localhost")
+    return newcomer(resident_id, desk.centre, "new@nanum.localhost")
 
 
 def enlarge(desk: Desk) -> Iterable[Order]:
     """One more item, or another fee."""
-    code = desk.any_of(["C10", "C20"])
+    code = desk.any_of(list(ITEMS[desk.centre]))
     if desk.any_of([True, False]):
-        return [describe(code, desk.raised_fee_of(code))]
+        return [describe(desk.centre, code, desk.raised_fee_of(code))]
     barcode = f"NG-{code}-{100 + len(desk.barcodes)}"
     desk.barcodes.append(barcode)
-    return new_item(barcode, code)
+    return new_item(desk.centre, barcode, code)
 
 
 WISHES = [lend, bring_back, make_ready, mend, report, suspend, join, enlarge]

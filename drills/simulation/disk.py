@@ -54,6 +54,7 @@ class WaitingJob:
     failed: bool = False
     attempts: int = 0
     leased_until: datetime | None = None
+    leased_by: str | None = None
 
 
 @dataclass
@@ -71,6 +72,7 @@ class Disk:
     subscriptions: dict[str, tuple[str, int]] = field(default_factory=dict)
     parked: dict[tuple[str, int], ParkedEvent] = field(default_factory=dict)
     relay_cursor: int = 0
+    leader: Any = None  # the session of the relay that leads
     published: list[Message] = field(default_factory=list)
     _next_due: datetime | None = None
     jobs_changed: bool = True
@@ -81,7 +83,7 @@ class Disk:
 
     def copy(self) -> Self:
         """Another disk with the same content."""
-        made = replace(self, rows={row_type: dict(rows) for row_type, rows in self.rows.items()})
+        made = replace(self, leader=None, rows={row_type: dict(rows) for row_type, rows in self.rows.items()})
         for name in ("events", "ids", "versions", "outcomes", "jobs", "done", "subscriptions", "parked", "published"):
             setattr(made, name, getattr(self, name).copy())
         return made

@@ -15,8 +15,10 @@ from services.chassis.foundation.codec import convert, decode, encode
 from services.chassis.jobs.queue import Waiting, Wanted, by_turn
 from services.chassis.messaging.envelope import Message
 from services.chassis.messaging.feed import Page
+from services.chassis.messaging.relay import SILENT
 
 Reach = Callable[[str], None]
+Clock = Callable[[], datetime]
 
 
 class MemorySession:
@@ -81,37 +83,66 @@ class MemoryStore:
 
 
 class MemoryOutbox:
-    """What the relay reads; a few events at a time, so that there is something between them."""
+    """One relay's session: what it reads, a few events at a time, so that there is something between them.
 
-    def __init__(self, disk: Disk, reach: Reach, most: Callable[[], int]) -> None:
-        self._disk, self._reach, self._most = disk, reach, most
+    One session leads. The server ends one that was silent for too long, and whoever had it learns so at the next use.
+    """
+
+    def __init__(self, disk: Disk, reach: Reach, most: Callable[[], int], clock: Clock) -> None:
+        self._disk, self._reach, self._most, self._clock = disk, reach, most, clock
+        self.position, self.resting, self._used = 0, False, clock()
 
     @property
-    def position(self) -> int:
-        """The relay's cursor."""
-        self._reach("position")
-        return self._disk.relay_cursor
+    def is_silent(self) -> bool:
+        """Whether the server would end this session now; a leader at rest asks something every second."""
+        return not self.resting and self._clock() - self._used > timedelta(seconds=SILENT)
+
+    @property
+    def may_lead(self) -> bool:
+        """Whether nobody else leads."""
+        leader = self._disk.leader
+        return leader in (None, self) or leader.is_silent
+
+    def lead(self) -> bool:
+        """Take the lead, unless another session has it."""
+        self._reach("lead")
+        if not self.may_lead:
+            return False
+        self._disk.leader, self.position, self._used = self, self._disk.relay_cursor, self._clock()
+        return True
+
+    def end(self) -> None:
+        """The server has seen that the session is over."""
+        if self._disk.leader is self:
+            self._disk.leader = None
 
     def page(self, after: int, limit: int) -> Page:
         """What is not published yet."""
+        self._use("page")
         return self._disk.page(after, min(limit, self._most()))
 
     def advance(self, position: int) -> None:
         """Move the cursor."""
-        self._reach("advance")
-        self._disk.relay_cursor = position
+        self._use("advance")
+        self._disk.relay_cursor = self.position = position
+
+    def _use(self, where: str) -> None:
+        self._reach(where)
+        if self._disk.leader is not self:
+            raise database.UNAVAILABLE[0]("the session was ended")
+        self._used = self._clock()
 
 
 class MemoryJobQueue:
-    """The jobs of one service, as its worker sees them."""
+    """The jobs of one service, as one of its workers sees them."""
 
-    def __init__(self, disk: Disk, reach: Reach) -> None:
-        self._disk, self._reach = disk, reach
+    def __init__(self, disk: Disk, reach: Reach, worker: str = "") -> None:
+        self._disk, self._reach, self._worker = disk, reach, worker
 
     def take_back(self) -> int:
-        """End the leases of a former life: there is one worker."""
+        """End the leases of a former life."""
         self._reach("take_back")
-        leased = [job for job in self._disk.jobs.values() if job.leased_until]
+        leased = [job for job in self._disk.jobs.values() if job.leased_until and job.leased_by == self._worker]
         self._put(replace(job, leased_until=None) for job in leased)
         return len(leased)
 
@@ -134,23 +165,25 @@ class MemoryJobQueue:
         """Lease the jobs that are due."""
         self._reach("claim")
         claimed: list[WaitingJob] = []
+        until, worker = now + lease, self._worker
         for lane, name, most in wanted:
             jobs = [j for j in self._disk.jobs.values() if (j.lane, j.name) == (lane, name) and j.id not in held]
-            free = sorted((j for j in jobs if j.due <= now and _free(j, now)), key=lambda job: job.due)
-            claimed += [replace(job, leased_until=now + lease, attempts=job.attempts + 1) for job in free[:most]]
+            free = sorted((j for j in jobs if j.due <= now and _free(j, now)), key=lambda job: job.due)[:most]
+            claimed += [replace(j, leased_until=until, leased_by=worker, attempts=j.attempts + 1) for j in free]
         self._put(claimed)
         return sorted((dict(vars(job)) for job in claimed), key=by_turn)
 
     def renew(self, held: Collection[UUID], until: datetime) -> None:
         """Keep jobs leased."""
         self._reach("renew")
-        self._put(replace(self._disk.jobs[id], leased_until=until) for id in held if id in self._disk.jobs)
+        mine = [job for id in held if (job := self._disk.jobs.get(id)) and job.leased_by == self._worker]
+        self._put(replace(job, leased_until=until) for job in mine)
 
     def postpone(self, id: UUID, due: datetime, error: str) -> None:
         """Put a job back."""
         self._reach("postpone")
-        if id in self._disk.jobs:
-            self._put([replace(self._disk.jobs[id], due=due, leased_until=None, failed=True)])
+        if (job := self._disk.jobs.get(id)) and job.leased_by == self._worker:
+            self._put([replace(job, due=due, leased_until=None, failed=True)])
 
     def _put(self, jobs: Iterable[WaitingJob]) -> None:
         self._disk.jobs.update({job.id: job for job in jobs})

@@ -6,11 +6,11 @@ from datetime import UTC, datetime, timedelta
 from functools import cache
 from random import Random
 
-from drills.simulation.centre import Centre, NeverQuiet
 from drills.simulation.checks import CHECKS
 from drills.simulation.disk import Disk
+from drills.simulation.installation import Installation, NeverQuiet
 from drills.simulation.nemesis import Nemesis
-from drills.simulation.stock import stock
+from drills.simulation.stock import CENTRES, stock
 from services.chassis.process.runtime import service_named
 from services.contracts import SERVICES
 
@@ -33,7 +33,7 @@ class Outcome:
     problems: list[str] = field(default_factory=list)
 
 
-class Play(Centre):
+class Play(Installation):
     """A history: chance decides what works at all, what is sent, what breaks, and who acts when."""
 
     def __init__(self, seed: int, *, commands: int = COMMANDS, tell: bool = False) -> None:
@@ -43,10 +43,10 @@ class Play(Centre):
         disks = {name: disk.copy() for name, disk in opened(late).items()}
         super().__init__(chance, MONDAY, disks, tell=tell)
         self.seed, self.feeds_gone, self.broker_gone = seed, way == QUEUE_ALONE, way == FEED_ALONE
-        for name, process in self.processes.items():
+        for process in self.processes:
             process.feed_unavailable = 1.0 if self.feeds_gone else 0.0
-            process.boot(self.processes)
-            if name == late:
+            process.boot(self.of_service)
+            if process.service == late:
                 process.kill(back_at=self.below(250))
                 continue
             for consuming in process.consuming:
@@ -54,14 +54,14 @@ class Play(Centre):
         if self.broker_gone:
             self.broker.wipe()
             self.broker.unavailable = 1.0
-        self.desk.left = commands
+        self.desks.left = commands
         self.nemesis = Nemesis(self, chance.randint(*FAULTS))
         self.note(f"{way}, at most {self.most} at once, late: {late}")
 
     def run(self) -> Outcome:
         """Play it to the end."""
         with self.stage():
-            while (self.desk.left or self.nemesis.left) and self.steps < TOO_LONG:
+            while (self.desks.left or self.nemesis.left) and self.steps < TOO_LONG:
                 self.nemesis.pass_time()
                 self.revive()
                 self.step()
@@ -74,7 +74,7 @@ class Play(Centre):
                 self.problems += [f"{check.__name__}: {problem}" for problem in check(self)]
         for name, disk in self.disks.items():
             self.note(f"{name}: {[event[:7] for event in disk.events]}")
-        sent, faults = len(self.desk.requests), self.nemesis.done
+        sent, faults = len(self.desks.requests), self.nemesis.done
         return Outcome(self.seed, self.trace, self.steps, sent, faults, self.crashes, self.problems)
 
     def step(self) -> None:
@@ -87,15 +87,15 @@ class Play(Centre):
             self.note(f"{self.steps} {self.now} nemesis: {self.nemesis.step()}")
         elif someone:
             self.act(*someone)
-        elif self.desk.left or self.desk.unanswered:
-            self.note(f"{self.steps} {self.now} desk: {self.desk.step()}")
+        elif self.desks.left or self.desks.unanswered:
+            self.note(f"{self.steps} {self.now} desk: {self.desks.step()}")
         elif self.nemesis.left:
             self.note(f"{self.steps} {self.now} nemesis: {self.nemesis.step()}")
 
     def heal(self) -> None:
         """End every fault but those that this history is about."""
         self.nemesis.heal()
-        for process in self.processes.values():
+        for process in self.processes:
             process.doomed = 0
         self.revive(at_once=True)
 
@@ -112,17 +112,18 @@ class Play(Centre):
 
 @cache
 def opened(late: str | None) -> dict[str, Disk]:
-    """The disks of a centre that has just opened, where nothing ever broke. ``late`` has taken in nothing yet."""
+    """The disks of three centres that have just opened, where nothing ever broke. ``late`` has taken in nothing yet."""
     disks = {name: Disk(service_named(name)) for name in SERVICES}
-    centre = Centre(Random("the centre opens"), MONDAY - timedelta(hours=1), disks)
-    for process in centre.processes.values():
-        process.boot(centre.processes)
-        if process.name == late:
+    installation = Installation(Random("the centres open"), MONDAY - timedelta(hours=1), disks, copies=1)
+    for process in installation.processes:
+        process.boot(installation.of_service)
+        if process.service == late:
             process.actors = [actor for actor in process.actors if actor not in process.consuming]
-    with centre.stage():
-        for order in stock():
-            request = centre.desk.request(order, {"role": "seed", "subject": "seed"})
-            centre.desk.send(request)
-            centre.rest(10_000)
-            assert b'"result"' in request.answers[0], (request.answers, centre.problems)
+    with installation.stage():
+        for centre in CENTRES:
+            for order in stock(centre):
+                request = installation.desks.request(order, centre, role="seed")
+                installation.desks.send(request)
+                installation.rest(10_000)
+                assert b'"result"' in request.answers[0], (request.answers, installation.problems)
     return disks

@@ -17,9 +17,12 @@ class Surroundings:
         self.patient = chance.random() < 0.7  # or what waits for another source is parked at once
         self.feeds_gone = self.broker_gone = False
         self.replies_lost = 0.0
-        self.broker = Broker(self.happens)
+        self.broker = Broker(self.happens, self.meanwhile)
         self.terminal = CardTerminal(chance, lambda: self.now)
         self.mailbox = Mailbox(chance)
+
+    def meanwhile(self) -> None:
+        """Somebody waits for an answer: others act before it comes."""
 
     def happens(self, probability: float) -> bool:
         """Whether something of this probability happens now."""

@@ -8,28 +8,33 @@ for one of your own. Works as root and as a user, and beside a running `./nanum 
 import contextlib
 import os
 import tempfile
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pytest
 
 from deploy.local import Installation
+from deploy.local.config import CENTRE
 
 
 class Fleet(Installation):
     """An installation with small servers that end with the test run: see `Installation` for what it can do."""
 
-    def __init__(self, home: Path, extra_env: Mapping[str, Mapping[str, str]] | None = None) -> None:
-        super().__init__(home, profile="test", extra_env=extra_env or {})
+    def __init__(
+        self, home: Path, extra_env: Mapping[str, Mapping[str, str]] | None = None, centres: Sequence[str] = (CENTRE,)
+    ) -> None:
+        super().__init__(home, profile="test", extra_env=extra_env or {}, centres=centres)
 
 
 @contextlib.contextmanager
 def installation(
-    only: Collection[str] | None = None, extra_env: Mapping[str, Mapping[str, str]] | None = None
+    only: Collection[str] | None = None,
+    extra_env: Mapping[str, Mapping[str, str]] | None = None,
+    centres: Sequence[str] = (CENTRE,),
 ) -> Iterator[Fleet]:
     """A running installation of its own, all of it or the named processes; gone at the end, whatever happens."""
     home = Path(tempfile.mkdtemp(prefix="nanum-test-"))
-    fleet = Fleet(home, extra_env)
+    fleet = Fleet(home, extra_env, centres)
     try:
         fleet.up(only=only)
         yield fleet

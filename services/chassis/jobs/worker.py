@@ -33,8 +33,7 @@ TIDY = timedelta(days=1)
 class Worker:
     """Does the jobs of one service. Several workers may run; each job is leased to one of them.
 
-    ``adapters`` holds what each adapter's factory made; what it lacks is made here. ``unknown`` says of each job's name
-    that only another release knows since when it waits.
+    ``adapters`` holds what each adapter's factory made; what it lacks is made here.
     """
 
     def __init__(
@@ -55,7 +54,7 @@ class Worker:
         self._at_hand: dict[UUID, dict[str, Any]] = {}
         self._one_carries_out = threading.Lock()  # waiting for the log's lock would only hold connections
         self._overdue: dict[str, float] = {}
-        self.unknown: dict[str, datetime] = {}
+        self._unknown: dict[str, datetime] = {}
         self._stopping, self._tidied, self._renewed, self._next = False, clock(), clock(), clock()
 
     def run(self) -> None:
@@ -130,11 +129,17 @@ class Worker:
         unknown = {name: at for name, at in oldest.items() if at <= now and name not in self._known}
         for name in self._overdue.keys() | overdue.keys():
             metrics.JOBS_OVERDUE.labels(name).set(overdue.get(name, 0.0))
-        for name in self.unknown.keys() | unknown.keys():
+        for name in self._unknown.keys() | unknown.keys():
             metrics.JOBS_UNKNOWN.labels(name).set(name in unknown)
-            if name not in self.unknown:
-                log.error("job_unknown", name=name, do="run the release that enqueued it, or a later one")
-        self._overdue, self.unknown = overdue, unknown
+            if name not in self._unknown:
+                log.error("job_unknown", name=name, since=unknown[name].isoformat())
+        self._overdue, self._unknown = overdue, unknown
+
+    @property
+    def trouble(self) -> str | None:
+        """Which jobs wait for a release that knows them."""
+        names = ", ".join(sorted(self._unknown))
+        return f"this release knows no job {names}: run the release that enqueued it, or a later one" if names else None
 
     def _in_thread(self, job: dict[str, Any]) -> None:
         try:

@@ -13,7 +13,6 @@ from services.chassis.messaging.envelope import Message, NotAnEvent, open_envelo
 from services.chassis.messaging.parked import Retrier
 from services.chassis.messaging.rabbitmq import BrokerUnavailable, Consumer, Delivery
 from services.chassis.messaging.subscriber import (
-    EpochChanged,
     OutOfOrder,
     SourceUnavailable,
     Subscriber,
@@ -32,17 +31,14 @@ class ConsumerLoop:
         self._subscriber, self._consumer, self.retrier = subscriber, consumer, retrier
         self._stopping, self._pause, self._throttle = False, threading.Event(), Throttle()
         self.source = subscriber.source
-        self.halted: str | None = None
 
     def run(self) -> None:
-        """Consume until :meth:`stop`. An epoch that changed halts the loop and is reported by ``/readyz``."""
+        """Consume until :meth:`stop`. Raises Halted when the source's log is another one."""
         try:
             while not self._stopping:
                 self._connected()
-        except EpochChanged as changed:
-            self.halted = str(changed)
-            log.critical("subscriber_halted", source=self.source, why=self.halted)
-        self._consumer.close()
+        finally:
+            self._consumer.close()
 
     def _connected(self) -> None:
         try:

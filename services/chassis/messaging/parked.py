@@ -28,6 +28,10 @@ _OUT_OF_ORDER = database.text("SELECT stream FROM parked WHERE source = %s AND o
 _FAILED_AGAIN = database.text(
     "UPDATE parked SET attempts = attempts + 1, error = %s, out_of_order = %s WHERE source = %s AND position = %s"
 )
+_DROP = database.text(
+    "WITH gone AS (DELETE FROM parked WHERE source = %s AND position = %s RETURNING source, position, stream)"
+    " INSERT INTO dropped (source, position, stream) SELECT * FROM gone"
+)
 
 
 @dataclass(frozen=True)
@@ -84,10 +88,9 @@ class ParkedEvents:
             conn.execute(_FAILED_AGAIN, (error, out_of_order, message.source, message.position))
 
     def drop(self, source: str, position: int) -> bool:
-        """Delete one parked event; those behind it can then be retried."""
+        """Leave one parked event out for good; those behind it can then be retried."""
         with self._pool.connection() as conn:
-            statement = "DELETE FROM parked WHERE source = %s AND position = %s"
-            dropped = bool(conn.execute(statement, (source, position)).rowcount)
+            dropped = bool(conn.execute(_DROP, (source, position)).rowcount)
         log.warning("parked_event_dropped", source=source, position=position, dropped=dropped)
         return dropped
 

@@ -30,8 +30,12 @@ ReadFeed = Callable[[int], Page]
 PATIENCE, TRIES = 30.0, 10  # seconds
 
 
-class EpochChanged(Exception):
-    """The source's log is another one than the one subscribed to so far (it was restored); a human must decide."""
+class Halted(Exception):
+    """The source's log is not the one that was subscribed to so far; nothing is taken in until a human has decided."""
+
+
+class EpochChanged(Halted):
+    """The source's log has another name: it was restored."""
 
 
 class OutOfOrder(Exception):

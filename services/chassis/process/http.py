@@ -1,13 +1,11 @@
 """A service over HTTP: nameko's entrypoints and background threads around a :class:`Runtime`."""
 
-import hmac
 from collections.abc import Callable
 from typing import Any
 
 import eventlet
 import structlog
 from nameko.extensions import DependencyProvider
-from nameko.web.handlers import http
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from werkzeug.wrappers import Request, Response
 
@@ -16,6 +14,7 @@ from services.chassis.foundation import database
 from services.chassis.foundation.codec import encode
 from services.chassis.foundation.settings import Settings
 from services.chassis.process.runtime import Runtime
+from services.chassis.process.web_server import http, probe
 from services.chassis.service import Service
 from services.contracts import refusals
 
@@ -45,14 +44,13 @@ class RuntimeProvider(DependencyProvider):
         """Begin to relay, subscribe and work."""
         assert self.runtime is not None
         self._loops = [
-            self.container.spawn_managed_thread(loop.run, identifier=type(loop).__name__)
-            for loop in self.runtime.loops()
+            self.container.spawn_managed_thread(loop.run, identifier=loop.name) for loop in self.runtime.loops
         ]
 
     def stop(self) -> None:
         """Ask every loop to end after the batch at hand."""
         assert self.runtime is not None
-        for loop in self.runtime.loops():
+        for loop in self.runtime.loops:
             loop.stop()
         with eventlet.Timeout(END_IN_ORDER, False):
             for thread in self._loops:
@@ -65,12 +63,9 @@ class RuntimeProvider(DependencyProvider):
 
 
 def guarded(answer: Callable[..., bytes | Response]) -> Callable[..., Response]:
-    """An entrypoint for the gateway and the services alone, which answers every failure in a known way."""
+    """An entrypoint that answers every failure in a known way."""
 
     def respond(self: Any, request: Request, **path: str) -> Response:
-        expected = f"Bearer {self.runtime.settings.secret}"
-        if not hmac.compare_digest(request.headers.get("Authorization", ""), expected):
-            return Json(b'{"error": "this port is for the gateway and for the services"}', 401)
         try:
             answered = answer(self, request, **path)
             return answered if isinstance(answered, Response) else Json(answered)
@@ -119,18 +114,26 @@ class Entrypoints:
         page: bytes = self.runtime.feed(after, max(1, limit))
         return page
 
-    @http("GET", "/livez")
+    @http("GET", "/changes")
+    @guarded
+    def changes(self, request: Request) -> bytes:
+        """The streams that have events behind ``after``; waits up to ``wait`` seconds for the first."""
+        after, wait = request.args.get("after"), float(request.args.get("wait") or 0)
+        found: bytes = self.runtime.changes(None if after is None else int(after), wait)
+        return found
+
+    @probe("GET", "/livez")
     def livez(self, request: Request) -> Response:
         """The process answers."""
         return Json(b'{"alive": true}')
 
-    @http("GET", "/readyz")
+    @probe("GET", "/readyz")
     def readyz(self, request: Request) -> Response:
-        """Whether commands would be carried out, and what is missing for it."""
-        missing = self.runtime.readiness()
-        return Json(encode({"ready": not missing, "missing": missing}), 503 if missing else 200)
+        """Whether commands would be carried out, what is missing for it, and what else does not work."""
+        readiness = self.runtime.readiness.now()
+        return Json(encode(readiness), 200 if readiness.ready else 503)
 
-    @http("GET", "/metrics")
+    @probe("GET", "/metrics")
     def metrics(self, request: Request) -> Response:
         """The metrics of this process."""
         return Response(generate_latest(), content_type=CONTENT_TYPE_LATEST)

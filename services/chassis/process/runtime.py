@@ -3,7 +3,7 @@
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from importlib import import_module
@@ -18,12 +18,15 @@ from services.chassis.foundation.settings import SettingMissing, Settings
 from services.chassis.foundation.signals import RowWatch, Signal
 from services.chassis.jobs.queue import PostgresJobQueue
 from services.chassis.jobs.worker import Worker
+from services.chassis.messaging.changes import LogWatch
 from services.chassis.messaging.consumer_loop import ConsumerLoop
 from services.chassis.messaging.feed_client import FEED_PAGE, FeedClient
 from services.chassis.messaging.parked import ParkedEvents, Retrier
 from services.chassis.messaging.rabbitmq import Consumer, Publisher
 from services.chassis.messaging.relay import Relay
 from services.chassis.messaging.subscriber import Subscriber
+from services.chassis.process.loop import Loop
+from services.chassis.process.readiness import Readiness
 from services.chassis.readmodels.nightly_verify import NightlyVerify
 from services.chassis.readmodels.query_handler import QueryHandler, QueryResult
 from services.chassis.service import Service
@@ -78,14 +81,24 @@ class Runtime:
         self._watch, self._published, self._jobs_due = RowWatch(), Signal(), Signal()
         self.store = PostgresStore(service, settings.database_url, self._committed, settings.secret.encode())
         self.queries = QueryHandler(service, self.store, self._watch)
-        self.parked = ParkedEvents(self.store.reading)
+        self.log_watch = LogWatch(settings.database_url, self.store.reading, self._wake)
         self._one_at_a_time = threading.Lock()
         publisher = Publisher(settings.amqp_url, service.name)
         self.relay = Relay(service, settings.database_url, publisher, self._published)
         queue = PostgresJobQueue(database.Pool(settings.database_url, size=2), settings.worker)
         self.worker = Worker(service, self.store, queue, clock, self._jobs_due)
         self.nightly_verify = NightlyVerify(service.name, settings.verify_at, clock)
-        self.consumers = [self._consumer_loop(source) for source in service.sources]
+        self.loops = [
+            Loop("relay", "other services and analysts hear late", self.relay),
+            Loop("worker", "scheduled commands and effects are late", self.worker),
+            Loop("log_watch", "clients that wait, and other processes of this service, hear late", self.log_watch),
+            Loop("nightly_verify", "the views are not verified", self.nightly_verify),
+            *(
+                Loop(f"subscriber.{source}", f"what {source} publishes is taken in late", self._consumer_loop(source))
+                for source in service.sources
+            ),
+        ]
+        self.readiness = Readiness(service, settings.database_url, self.loops)
 
     def _consumer_loop(self, source: str) -> ConsumerLoop:
         if source not in self.settings.sources:
@@ -98,10 +111,16 @@ class Runtime:
     def _committed(self, uow: UnitOfWork) -> None:
         if uow.events:
             self._published.notify()
+            self.log_watch.committed()
         if uow.jobs:
             self._jobs_due.notify()
         if self._watch.waiting:
             self._watch.notify(uow.writes().places())
+
+    def _wake(self) -> None:
+        """Another process of this service has written events, and perhaps jobs."""
+        self._published.notify()
+        self._jobs_due.notify()
 
     def command(self, body: bytes) -> bytes:
         """Carry out a batch: ``{commands}`` to ``{outcomes}``. Raises ValueError, or what an absent database raises."""
@@ -124,15 +143,6 @@ class Runtime:
         following = page.messages[-1].position if len(page.messages) == limit else None
         return encode({"epoch": page.epoch, "head": page.head, "data": page.messages, "next": following})
 
-    def readiness(self) -> dict[str, str]:
-        """What is missing for work, by name; empty when ready. The broker is not needed for it."""
-        missing = {f"subscriber.{each.source}": each.halted for each in self.consumers if each.halted}
-        try:
-            self.parked.count(self.service.sources)
-        except database.UNAVAILABLE as error:
-            missing["database"] = str(error).strip()
-        return missing
-
-    def loops(self) -> Iterator[Any]:
-        """What runs beside the requests: each has ``run`` and ``stop``."""
-        yield from (self.relay, self.worker, self.nightly_verify, *self.consumers)
+    def changes(self, after: int | None, wait: float) -> bytes:
+        """The streams that have events behind a position, as JSON; waits for the first."""
+        return encode(twice(self.log_watch.changes, after, wait))

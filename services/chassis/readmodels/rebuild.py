@@ -127,6 +127,9 @@ def _take_over(
 ) -> tuple[float, int]:
     """Take in what has happened, until so little is left that writers can wait for it. Returns how long they waited."""
     events = 0
+    for name in ("retired", "leaving", "gone"):
+        conn.execute(sql.SQL("CREATE SCHEMA IF NOT EXISTS {}").format(sql.Identifier(name)))
+    _drop_gone(conn, projections)
     _copy_rights(conn, schema, projections)
     for _ in range(TRIES):
         events += replay.advance(conn, standing(conn).to)
@@ -198,8 +201,6 @@ def _delete(conn: database.Connection, schema: str, projection: Projection, keys
 
 
 def _swap(conn: database.Connection, schema: str, projections: Sequence[Projection], now: dict[str, int]) -> None:
-    for name in ("retired", "leaving", "gone"):
-        conn.execute(sql.SQL("CREATE SCHEMA IF NOT EXISTS {}").format(sql.Identifier(name)))
     note = sql.Literal(encode(now).decode())
     moves = (("public", "leaving"), (schema, "public"), ("retired", "gone"), ("leaving", "retired"))
     for table in _tables(projections):

@@ -1,7 +1,7 @@
 """Proves that every view equals the fold of its events.
 
 The events are replayed; then the views are compared page by page, each in a short snapshot of its own, up to whose
-positions the replay goes on first. So readers, writers and vacuum go on meanwhile, and a view may be larger than memory.
+positions the replay goes on first. So readers, writers and vacuum go on, and a view may be larger than memory.
 """
 
 from collections import defaultdict

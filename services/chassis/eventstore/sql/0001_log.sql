@@ -50,10 +50,20 @@ create table parked (                              -- events that could not be t
     primary key (source, position)
 );
 
+create table dropped (                             -- parked events that an operator left out for good
+    source text,
+    position bigint,
+    stream text not null,
+    at timestamptz not null default now(),
+    primary key (source, position)
+);
+
 create table job (                                 -- scheduled commands and effects, enqueued with the event that wants them
     id uuid primary key,
     name text not null,
+    lane text not null,                            -- jobs of one lane never wait for those of another
     due timestamptz not null,
+    since timestamptz not null,                    -- when it was due first
     data jsonb not null,
     meta jsonb not null,
     attempts integer not null default 0,
@@ -62,7 +72,8 @@ create table job (                                 -- scheduled commands and eff
     leased_by text,                                -- a worker that starts again takes back what it had
     done_at timestamptz
 );
-create index job_due on job (due) where done_at is null;
+create index job_next on job (lane, name, due) where done_at is null;
+create index job_failing on job (lane, name, since) where error is not null;
 
 create function log_key() returns bigint language sql immutable parallel safe as 'select 7203040177::bigint';
 

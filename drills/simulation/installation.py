@@ -1,4 +1,4 @@
-"""The centre: the services' processes on their disks, the broker, the terminal, the mailbox, the desk; who acts."""
+"""The installation: two processes of each service on one disk, the broker, the world outside, the desks; who acts."""
 
 import hashlib
 import sys
@@ -8,31 +8,37 @@ from datetime import datetime, timedelta
 from random import Random
 from typing import Any
 
-from drills.simulation.desk import Desk
+from drills.simulation.desks import Desks
 from drills.simulation.disk import Disk
-from drills.simulation.process import Crash, Process
+from drills.simulation.machine import Crash
+from drills.simulation.process import Process
 from drills.simulation.stage import stage
 from drills.simulation.surroundings import Surroundings
 from services.chassis.messaging.consumer_loop import TRANSIENT
 
 
 class NeverQuiet(Exception):
-    """After everything has healed, the centre does not come to rest."""
+    """After everything has healed, the installation does not come to rest."""
 
 
-class Centre(Surroundings):
+class Installation(Surroundings):
     """All that there is, and who acts next."""
 
-    def __init__(self, chance: Random, now: datetime, disks: dict[str, Disk], *, tell: bool = False) -> None:
+    def __init__(
+        self, chance: Random, now: datetime, disks: dict[str, Disk], *, copies: int = 2, tell: bool = False
+    ) -> None:
         super().__init__(chance, now, disks)
         self._tell, self.steps = tell, 0
         self.problems: list[str] = []
         self.crashes: Counter[str] = Counter()
         self._digest = hashlib.sha256()
-        self._acting: Process | None = None
+        self._acting: list[Process] = []  # whoever waits for somebody else's answer comes before who acts now
         self._cast: tuple[Any, list[tuple[Process, Any]]] = (None, [])
-        self.processes: dict[str, Process] = {name: Process(self, disk) for name, disk in disks.items()}
-        self.desk = Desk(self, self.processes)
+        self.of_service = {
+            name: [Process(self, disk, number) for number in range(copies)] for name, disk in disks.items()
+        }
+        self.processes = [process for processes in self.of_service.values() for process in processes]
+        self.desks = Desks(self, self.of_service)
 
     # -- what is seen --
 
@@ -66,7 +72,7 @@ class Centre(Surroundings):
     def reach(self, name: str) -> None:
         """The acting process passes a failpoint."""
         if self._acting:
-            self._acting.reach(name)
+            self._acting[-1].reach(name)
 
     # -- what happens --
 
@@ -75,7 +81,7 @@ class Centre(Surroundings):
         actors = [*self.cast]
         while actors:
             at = int(self.chance.random() * len(actors))
-            if actors[at][1].ready:
+            if actors[at][0] not in self._acting and actors[at][1].ready:
                 return actors[at]
             actors[at] = actors[-1]
             actors.pop()
@@ -84,14 +90,14 @@ class Centre(Surroundings):
     @property
     def cast(self) -> list[tuple[Process, Any]]:
         """Everybody who is there."""
-        up = tuple(p.boots if p.up else 0 for p in self.processes.values())
+        up = tuple(p.boots if p.up else 0 for p in self.processes)
         if self._cast[0] != up:
-            self._cast = up, [(p, actor) for p in self.processes.values() if p.up for actor in p.actors]
+            self._cast = up, [(p, actor) for p in self.processes if p.up for actor in p.actors]
         return self._cast[1]
 
     def act(self, process: Process, actor: Any) -> None:
         """Let an actor do one thing; it may be its last."""
-        self._acting = process
+        self._acting.append(process)
         try:
             done = actor.step()
         except Crash as died:
@@ -99,20 +105,27 @@ class Centre(Surroundings):
             self.crashes[str(died)] += 1
             process.kill(self.steps + self.few(15))
         finally:
-            self._acting = None
+            self._acting.pop()
         self.note(f"{self.steps} {self.now} {actor.name}: {done}")
+
+    def meanwhile(self) -> None:
+        """Others act while the acting process waits for an answer; time passes."""
+        for _ in range(self.few(6) if len(self._acting) == 1 else 0):
+            self.now += timedelta(milliseconds=self.below(5000))
+            if someone := self.someone():
+                self.act(*someone)
 
     def revive(self, at_once: bool = False) -> None:
         """Start again what has been down long enough."""
-        for process in self.processes.values():
+        for process in self.processes:
             if not process.up and (at_once or process.back_at <= self.steps):
-                process.boot(self.processes)
+                process.boot(self.of_service)
                 self.note(f"{self.steps} {process.name} is back")
 
     def rest(self, limit: int) -> None:
         """Until nobody has anything to do now."""
         while True:
-            someone, waiting = self.someone(), self.desk.unanswered
+            someone, waiting = self.someone(), self.desks.unanswered
             if not someone and not waiting and not self.idle():
                 return
             self.steps += 1
@@ -122,8 +135,8 @@ class Centre(Surroundings):
             if someone:
                 self.act(*someone)
             elif waiting:
-                self.note(f"{self.steps} {self.now} desk: {self.desk.send(waiting[0])}")
+                self.note(f"{self.steps} {self.now} desk: {self.desks.send(waiting[0])}")
 
     def idle(self) -> bool:
         """Whether somebody will act when a little time has passed."""
-        return any(c.will_act for p in self.processes.values() for c in p.consuming if c in p.actors)
+        return any(actor.will_act for p in self.processes if p.up for actor in p.waiting)
