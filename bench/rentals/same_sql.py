@@ -26,12 +26,13 @@ from services.rentals.service import SERVICE
 MARK = 7000000  # a number that no item has: its seven digits mark the places to fill in
 COMMAND = UUID("00000000-0000-4000-8000-000007000000")
 UNLOCKED = """
-CREATE SEQUENCE IF NOT EXISTS unlocked_position START 100000000;
+CREATE SEQUENCE IF NOT EXISTS unlocked_position START 1000000;
 CREATE OR REPLACE FUNCTION append_unlocked(events jsonb) RETURNS bigint LANGUAGE sql AS $$
-    INSERT INTO event (position, id, stream, version, type, schema, data, meta, at)
-    SELECT nextval('unlocked_position'), id, stream, version, type, schema, data, meta, at
+    INSERT INTO event (position, id, centre, stream, version, type, schema, published, data, meta, at)
+    SELECT nextval('unlocked_position'), id, centre, stream, version, type, schema, published, data, meta, at
     FROM jsonb_to_recordset(events) AS e (
-        id uuid, stream text, version integer, type text, schema smallint, data jsonb, meta jsonb, at timestamptz)
+        id uuid, centre text, stream text, version integer, type text, schema smallint, published boolean,
+        data jsonb, meta jsonb, at timestamptz)
     RETURNING position $$;
 """
 

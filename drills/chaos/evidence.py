@@ -79,7 +79,7 @@ def _read_service(centre: Centre, service: str, views: list[str], found: Evidenc
             found.taken_in[service, source] = position
         for source, position, why in conn.execute("SELECT source, position, error FROM parked"):
             found.parked.append((service, source, position, why))
-        left = "SELECT count(*) FROM job WHERE done_at IS NULL AND NOT name = ANY(%s)"
+        left = "SELECT count(*) FROM job WHERE NOT name = ANY(%s)"
         found.waiting_jobs[service] = _one(conn, left, LATER)
         found.views[service] = {view: _rows(conn, view) for view in views}
 

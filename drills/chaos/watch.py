@@ -144,7 +144,7 @@ def work_left(centre: Centre) -> int:
     left = 0
     for service in SERVICES:
         with centre.sql(service) as conn:
-            left += _number(conn, "SELECT count(*) FROM job WHERE done_at IS NULL AND NOT name = ANY(%s)", LATER)
+            left += _number(conn, "SELECT count(*) FROM job WHERE NOT name = ANY(%s)", LATER)
             left += _number(conn, "SELECT count(*) FROM parked WHERE out_of_order")
     return left
 

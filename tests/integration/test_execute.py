@@ -120,8 +120,9 @@ class TestGuards:
         bad, good = lend(kim, "NG-C10-00001"), lend(lee, "NG-C10-00002")
         with desk.store.pool.connection() as conn:  # an event that has the id which the bad command will want
             (head,) = conn.execute("SELECT max(position) FROM event").fetchone()
-            event = {"id": str(uuid5(bad.id, "0")), "stream": "resident-x", "version": 1, "type": "resident.joined"}
-            event |= {"schema": 1, "data": {"centre": "x", "resident_id": "x"}, "meta": {}, "at": "2026-11-23"}
+            event = {"id": str(uuid5(bad.id, "0")), "centre": "x", "stream": "resident-x.y", "version": 1}
+            event |= {"type": "resident.joined", "schema": 1, "published": True, "meta": {}, "at": "2026-11-23"}
+            event |= {"data": {"centre": "x", "resident_id": "x.y"}}
             conn.execute("SELECT append(%s, %s)", (head, psycopg.types.json.Jsonb([event])))
         assert refusals(desk.do(bad, good)) == ["command_failed", None]
         positions = [row[0] for row in desk.rows("SELECT position FROM event ORDER BY position")]

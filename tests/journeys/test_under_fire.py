@@ -66,7 +66,7 @@ def quiet(api):
                 events = api.events(source)
                 if events and (not cursor or cursor[0][0] < events[-1]["position"]):
                     return False
-        return not rows(api, "billing", "SELECT 1 FROM job WHERE done_at IS NULL AND due < now()")
+        return not rows(api, "billing", "SELECT 1 FROM job WHERE due < now()")
 
     wait_for(done, patience=240)
 

@@ -19,10 +19,11 @@ _numbers = itertools.count(1)
 
 @dataclass(frozen=True)
 class Database:
-    """One database: its URL for the service's app role, its owner, and the superuser."""
+    """One database: its URL for the service's app role, its owner, its reader, and the superuser."""
 
     app: str
     owner: str
+    reader: str
     superuser: str
 
 
@@ -64,7 +65,7 @@ def fresh(servers: Fleet, template: Callable[[str], str]) -> Iterator[Callable[[
         _create(servers, name, template(service), f"{service}_owner")
         names.append(name)
         superuser = _in(servers.postgres.superuser_dsn(), name)
-        return Database(_in(servers.dsn(service, "app"), name), _in(servers.dsn(service, "owner"), name), superuser)
+        return Database(*(_in(servers.dsn(service, role), name) for role in ("app", "owner", "ro")), superuser)
 
     yield make
     with psycopg.connect(servers.postgres.superuser_dsn(), autocommit=True) as conn:

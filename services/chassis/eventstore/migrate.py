@@ -1,7 +1,7 @@
 """Brings a service's database up to date; again changes nothing.
 
 Migrations are SQL files, first the chassis's, then the service's, each run once, in order, by the database's owner; the
-app role gets what it needs and no more: it can append to the log but never change it.
+app role gets what it needs and no more: it can append to the log, by the function for that, but never change it.
 """
 
 import hashlib
@@ -15,6 +15,8 @@ from services.chassis.foundation.settings import SettingMissing
 SERVICES = Path(__file__).resolve().parents[2]
 
 
+# What the app writes through functions of their owner alone, or not at all.
+_KEPT = [sql.Identifier(name) for name in ("event", "event_type", "outcome", "job_done", "log", "migration")]
 _PERSONAL = (
     "SELECT c.relname FROM pg_class c JOIN pg_description d ON d.objoid = c.oid WHERE d.description = 'personal'"
 )
@@ -65,9 +67,9 @@ def grant(conn: database.Connection, service: str) -> None:
     for statement in (
         sql.SQL("REVOKE ALL ON ALL TABLES IN SCHEMA public FROM {0}, {1}").format(app, reader),
         sql.SQL("GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {0}").format(app),
-        sql.SQL("REVOKE UPDATE, DELETE, TRUNCATE ON event, migration, log FROM {0}").format(app),
-        sql.SQL("REVOKE INSERT ON migration, log FROM {0}").format(app),
+        sql.SQL("REVOKE INSERT, UPDATE, DELETE ON {1} FROM {0}").format(app, sql.SQL(", ").join(_KEPT)),
         sql.SQL("GRANT SELECT ON ALL TABLES IN SCHEMA public TO {0}").format(reader),
+        sql.SQL("REVOKE ALL ON ALL FUNCTIONS IN SCHEMA public FROM PUBLIC"),
         sql.SQL("GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA public TO {0}").format(app),
     ):
         conn.execute(statement)

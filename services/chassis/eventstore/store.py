@@ -37,16 +37,11 @@ _CURSOR = (
     "(SELECT json_build_array(epoch, position) FROM subscription WHERE source = %s),"
     " (SELECT json_agg(DISTINCT stream) FROM parked WHERE source = %s)"
 )
-_STORE_OUTCOMES = (
-    "INSERT INTO outcome (id, fingerprint, outcome) SELECT id, fingerprint, outcome FROM json_to_recordset(%s::json)"
-    " AS o (id uuid, fingerprint text, outcome json)"
-)
 _ENQUEUE = (
     "INSERT INTO job (id, name, lane, due, since, data, meta) SELECT id, name, lane, due, due, data, meta"
     " FROM jsonb_to_recordset(%s::jsonb) AS j (id uuid, name text, lane text, due timestamptz, data jsonb, meta jsonb)"
     " ON CONFLICT (id) DO NOTHING"
 )
-_JOB_DONE = "UPDATE job SET done_at = now(), leased_until = NULL, error = NULL WHERE id = %s"
 _MOVE = (
     "INSERT INTO subscription (source, epoch, position) VALUES (%s, %s, %s)"
     " ON CONFLICT (source) DO UPDATE SET epoch = excluded.epoch, position = excluded.position"
@@ -58,7 +53,9 @@ _PARK = (
     " ON CONFLICT DO NOTHING"
 )
 _UNPARK = "DELETE FROM parked WHERE source = %s AND position = %s"
-_APPEND = "SELECT append(%s, %s::jsonb)"
+_APPEND = "append(%s, %s::jsonb)"
+_KEEP_OUTCOMES = "keep_outcomes(%s::json)"
+_FINISH_JOB = "finish_job(%s)"
 
 
 class Store(Protocol):
@@ -198,20 +195,26 @@ def _rows_of(lookup: Lookup) -> str:
 
 def writing(uow: UnitOfWork) -> tuple[SQL, list[Any]] | None:
     """Everything that a unit of work writes, in one statement, and its values; None when there is nothing."""
-    parts = [*_row_parts(uow), *_book_parts(uow)]
+    parts: list[tuple[str, Sequence[Any]]] = [*_row_parts(uow), *_book_parts(uow)]
+    calls: list[tuple[str, Sequence[Any]]] = []
     if uow.events:
-        parts.append((_APPEND, (uow.head, encode(uow.events).decode())))
-    if not parts:
+        calls.append((_APPEND, (uow.head, encode(uow.events).decode())))
+    if uow.outcomes:
+        known = [{"id": id, "fingerprint": of, "outcome": Raw(outcome)} for id, of, outcome in uow.outcomes]
+        calls.append((_KEEP_OUTCOMES, (encode(known).decode(),)))
+    if uow.job_done:
+        calls.append((_FINISH_JOB, (uow.job_done,)))
+    if not parts and not calls:
         return None
-    return _combined(tuple(text for text, _ in parts)), [value for _, values in parts for value in values]
+    statement = _combined(tuple(text for text, _ in parts), tuple(text for text, _ in calls))
+    return statement, [value for _, values in (*parts, *calls) for value in values]
 
 
 @cache
-def _combined(parts: tuple[str, ...]) -> SQL:
-    """The parts as one statement: all but an append go before it."""
-    *before, last = parts if parts[-1] == _APPEND else (*parts, "SELECT 1")
-    head = "WITH " + ", ".join(f"w{n} AS ({text})" for n, text in enumerate(before)) + " " if before else ""
-    return SQL(head + last)
+def _combined(parts: tuple[str, ...], calls: tuple[str, ...]) -> SQL:
+    """The parts, and the calls of what the app may not write itself, as one statement."""
+    head = "WITH " + ", ".join(f"w{n} AS ({text})" for n, text in enumerate(parts)) + " " if parts else ""
+    return SQL(head + "SELECT " + (", ".join(calls) or "1"))
 
 
 def _row_parts(uow: UnitOfWork) -> Iterator[tuple[str, Sequence[Any]]]:
@@ -225,13 +228,8 @@ def _row_parts(uow: UnitOfWork) -> Iterator[tuple[str, Sequence[Any]]]:
 
 
 def _book_parts(uow: UnitOfWork) -> Iterator[tuple[str, Sequence[Any]]]:
-    if uow.outcomes:
-        known = [{"id": id, "fingerprint": of, "outcome": Raw(outcome)} for id, of, outcome in uow.outcomes]
-        yield _STORE_OUTCOMES, (encode(known).decode(),)
     if uow.jobs:
         yield _ENQUEUE, (encode(uow.jobs).decode(),)
-    if uow.job_done:
-        yield _JOB_DONE, (uow.job_done,)
     if uow.moved_to:
         yield _MOVE, uow.moved_to
     if uow.parked:

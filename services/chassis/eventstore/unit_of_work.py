@@ -55,10 +55,12 @@ class StoredEvent:
     """An event on its way into the log; ``data`` is the event itself."""
 
     id: UUID
+    centre: str
     stream: str
     version: int
     type: str
     schema: int
+    published: bool
     data: Any
     meta: Mapping[str, Any]
     at: datetime
@@ -206,8 +208,12 @@ class UnitOfWork:
         stored, follow_up = {**meta, "command_id": str(command_id)}, meta.get("correlation_id")
         for number, (event, stream, version) in enumerate(placed):
             id = uuid5(command_id, str(number))
-            self.events.append(StoredEvent(id, stream, version, event.TYPE, event.SCHEMA, event, stored, now))
-            schedule = self.service.schedule_of.get(event.__class__)
+            kind: Any = event.__class__
+            published = kind in self.service.published
+            self.events.append(
+                StoredEvent(id, event.centre, stream, version, kind.TYPE, kind.SCHEMA, published, event, stored, now)
+            )
+            schedule = self.service.schedule_of.get(kind)
             cause = {"correlation_id": follow_up, "causation_id": str(id)}
             for n, wanted in enumerate(schedule(event) if schedule else ()):
                 job_id = uuid5(id, f"job.{n}")

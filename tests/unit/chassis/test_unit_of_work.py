@@ -20,12 +20,14 @@ NOW = datetime(2026, 11, 23, 1, 0, tzinfo=UTC)
 class BookBought:
     book_id: str
     shelf: str
+    centre: str = "here"
 
 
 @event("book.sold", stream="book-{book_id}")
 class BookSold:
     book_id: str
     shelf: str
+    centre: str = "here"
 
 
 @state("book", key="book_id", stream="book-{}")
