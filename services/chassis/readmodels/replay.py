@@ -119,13 +119,15 @@ class Replay:
         for table in self.views.tables.values():
             table.close()
 
-    def advance(self, conn: database.Connection, to: Mapping[str, int], may_read: bool = True) -> int:
-        """Take in every source's events up to ``to[source]``; returns how many.
+    def advance(
+        self, conn: database.Connection, to: Mapping[str, int], only: str | None = None, may_read: bool = True
+    ) -> int:
+        """Take in every source's events up to ``to[source]``, or those of ``only`` one; returns how many.
 
         Unless it ``may_read`` feeds, it takes of them only what was read ahead; raises :class:`Behind` if that is less.
         """
         count = 0
-        for source in self.positions:
+        for source in [only] if only else self.positions:
             count += self._own(conn, to[OWN]) if source == OWN else self._foreign(source, to[source], may_read)
         return count
 

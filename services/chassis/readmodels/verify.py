@@ -86,10 +86,12 @@ def standing(conn: database.Connection) -> Standing:
 
 def verify(service: Service, url: str, feeds: Mapping[str, ReadFeed], progress: Progress = silent) -> Verdict:
     """Compare every projection of a service with the fold of its events."""
-    row_types = [projection.row_type for projection in service.projections]
+    folded = [projection for projection in service.projections if projection.source]
     with database.connect(url, patience=None) as conn:
         first = standing(conn)
         verdict = Verdict(sorted(first.dropped))
+        verdict.left_out = [table_of(each) for each in folded if each.source in first.parked]
+        row_types = [projection.row_type for projection in folded if projection.source not in first.parked]
         with Replay(service, row_types, feeds, first.dropped, progress) as replay:
             verdict.events = replay.advance(conn, first.to)
             for projection in replay.views.projections:
@@ -108,7 +110,7 @@ def _compared(conn: database.Connection, projection: Projection, replay: Replay,
         now, live = _snapshot(conn, projection, keys)
         if projection.source in now.parked or now.dropped != replay.dropped:
             return False
-        verdict.events += replay.advance(conn, now.to)
+        verdict.events += replay.advance(conn, now.to, projection.source)
         rows = folded.several(keys)
         verdict.rows += len(live)
         for key in keys:
