@@ -132,7 +132,7 @@ def brings_back(centre: Centre, rental: dict[str, Any], chair: str, lantern: str
 
 def is_mended(centre: Centre, barcode: str, repair_id: str) -> None:
     """To the maker and back, at the district's cost; ready, and announced with its manual."""
-    centre.post(f"/v1/repairs/{repair_id}/sent", {"maker": "Prism A/S"})
+    centre.post(f"/v1/repairs/{repair_id}/sent", {"maker": "prism"})
     centre.post(f"/v1/repairs/{repair_id}/returned", {"mended": True, "cost_krw": 12000})
     centre.tell("Mended", "The maker repaired it; the district bears 12,000 won.", "repair.sent", "repair.returned")
     centre.post(f"/v1/items/{barcode}/ready")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import sys
 from typing import Any
 
@@ -9,6 +10,9 @@ import uvicorn
 
 from gateway import logs
 from gateway.app import build
+from gateway.http.connections import Connections, most_connections, open_files
+from gateway.http.protocol import BoundedProtocol
+from gateway.metrics import Metrics
 from gateway.settings import Settings, SettingsError
 
 
@@ -19,21 +23,27 @@ def main() -> None:
     except SettingsError as wrong:
         sys.exit(str(wrong))
     logs.configure(settings.log_level)
-    uvicorn.run(build(settings), host=settings.host, port=settings.port, **SERVER)
+    metrics = Metrics()
+    connections = Connections(metrics, most=most_connections(open_files()), proxies=settings.proxies)
+    app = build(settings, metrics=metrics)
+    uvicorn.run(app, host=settings.host, port=settings.port, **server(settings, connections))
 
 
-SERVER: dict[str, Any] = {
-    "loop": "uvloop",
-    "http": "httptools",
-    "ws": "none",
-    "lifespan": "on",
-    "access_log": False,  # the endpoint writes one line per request, without the query string
-    "server_header": False,
-    "log_config": None,
-    "proxy_headers": False,
-    "timeout_keep_alive": 75,
-    "timeout_graceful_shutdown": 10,
-}
+def server(settings: Settings, connections: Connections) -> dict[str, Any]:
+    """How uvicorn serves, but for the app and where it listens."""
+    return {
+        "loop": "uvloop",
+        "http": functools.partial(BoundedProtocol, connections),
+        "ws": "none",
+        "lifespan": "on",
+        "access_log": False,  # the endpoint writes one line per request, without the query string
+        "server_header": False,
+        "log_config": None,
+        "proxy_headers": bool(settings.proxies),
+        "forwarded_allow_ips": list(settings.proxies),
+        "timeout_graceful_shutdown": 10,
+    }
+
 
 if __name__ == "__main__":
     main()

@@ -26,13 +26,15 @@ from gateway.upstream.client import Service, Services
 log = structlog.get_logger()
 
 
-def build(settings: Settings, routes: Iterable[Route] = ROUTES, **bounds: Any) -> App[Incoming, Response]:
+def build(
+    settings: Settings, routes: Iterable[Route] = ROUTES, metrics: Metrics | None = None, **bounds: Any
+) -> App[Incoming, Response]:
     """The app. ``bounds`` of the services' clients: ``deadline`` in seconds, ``capacity`` in waiting commands.
 
     Raises RouteWithoutPolicy.
     """
     routes = tuple(routes)
-    metrics = Metrics()
+    metrics = metrics or Metrics()
     services = {
         name: Service(name, url, settings.internal_secret, metrics, **bounds) for name, url in settings.sources.items()
     }
@@ -53,7 +55,12 @@ def build(settings: Settings, routes: Iterable[Route] = ROUTES, **bounds: Any) -
         await broken(req, resp)
 
     app.add_error_handler(Exception, on_anything)
-    app.add_error_handler(falcon.HTTPError, fallback(dependencies, Problem("bad_request")))
+    unknown_method, unreadable = (fallback(dependencies, Problem(code)) for code in ("unknown_method", "bad_request"))
+
+    async def on_refused(req: Incoming, resp: Response, failure: falcon.HTTPError, params: object) -> None:
+        await (unreadable if req.method in falcon.HTTP_METHODS else unknown_method)(req, resp)
+
+    app.add_error_handler(falcon.HTTPError, on_refused)
     return app
 
 

@@ -30,6 +30,10 @@ class Metrics:
         self.in_flight = 0
         gauge = Gauge("nanum_gateway_requests_in_flight", "Requests being answered", registry=registry)
         gauge.set_function(lambda: self.in_flight)
+        connections = ("nanum_gateway_connections", "Open connections of clients")
+        self.connections = Gauge(*connections, registry=registry)
+        refused = ("nanum_gateway_refused_connections", "Connections ended for what HTTP or its bounds forbid")
+        self._refused = Counter(*refused, ("code",), registry=registry)
         batch = ("nanum_gateway_batch_commands", "Commands in one request to a service")
         self.batch = Histogram(*batch, ("service",), buckets=(1, 2, 4, 8, 16, 32, 64), registry=registry)
         waiting = ("nanum_gateway_commands_waiting", "Commands waiting for the next batch")
@@ -44,6 +48,10 @@ class Metrics:
     def exposition(self) -> bytes:
         """All metrics in the Prometheus text format."""
         return generate_latest(self.registry)
+
+    def refused_connection(self, code: str) -> None:
+        """Count a connection that was ended with this problem."""
+        self._refused.labels(code).inc()
 
     def labelled(self, method: str, route: str, status: int) -> tuple[Counter, Histogram]:
         """Look labels up, which is done once and not for each request."""

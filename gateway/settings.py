@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from ipaddress import ip_network
 from typing import cast
 from urllib.parse import urlsplit
 
@@ -20,6 +21,7 @@ VARIABLES = {
     "NANUM_PSEUDONYM_SECRET": "NANUM_PSEUDONYM_SECRET_FILE is the path of a file that holds the pseudonyms' secret",
     "NANUM_CENTRE": "the id of the centre whose catalogue is public here, as gwangju-namgu",
     "NANUM_LOG_LEVEL": "how much is logged",
+    "NANUM_TRUSTED_PROXIES": "addresses or networks of the proxies in front, with spaces, as 10.0.0.7 10.1.0.0/24",
 }
 
 
@@ -29,7 +31,10 @@ class SettingsError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """The gateway's settings. ``sources`` maps each service to its base URL; secrets are the files' stripped text."""
+    """The gateway's settings. ``sources`` maps each service to its base URL; secrets are the files' stripped text.
+
+    Who connects from one of the ``proxies`` is the client that its ``X-Forwarded-For`` names.
+    """
 
     host: str
     port: int
@@ -39,6 +44,7 @@ class Settings:
     pseudonym_secret: str
     centre: str
     log_level: str = "info"
+    proxies: tuple[str, ...] = ()
 
     @classmethod
     def read(cls) -> Settings:
@@ -53,6 +59,7 @@ class Settings:
             centre = env.str("NANUM_CENTRE", validate=validate.Length(1))
             levels = ("debug", "info", "warning", "error")
             log_level = env.str("NANUM_LOG_LEVEL", "info", validate=validate.OneOf(levels))
+            proxies = env.str("NANUM_TRUSTED_PROXIES", "", validate=_networks)
             env.seal()
         except EnvValidationError as wrong:
             messages = cast(Mapping[str, list[str]], wrong.error_messages)
@@ -62,7 +69,15 @@ class Settings:
             raise SettingsError(f"The gateway can't start. {wrong}") from None
         host, _, port = listen.rpartition(":")
         return cls(
-            host, int(port), _sources(sources), internal_secret, token_secret, pseudonym_secret, centre, log_level
+            host,
+            int(port),
+            _sources(sources),
+            internal_secret,
+            token_secret,
+            pseudonym_secret,
+            centre,
+            log_level,
+            tuple(proxies.split()),
         )
 
 
@@ -75,6 +90,14 @@ def _all_services(text: str) -> None:
     urls = {name: urlsplit(sources.get(name, "")) for name in SERVICES}
     if wrong := [name for name, url in urls.items() if url.scheme != "http" or not url.netloc]:
         raise ValidationError([f"the base URL of {name} is missing" for name in wrong])
+
+
+def _networks(text: str) -> None:
+    for network in text.split():
+        try:
+            ip_network(network)
+        except ValueError as wrong:
+            raise ValidationError([str(wrong)]) from None
 
 
 def _long_enough(secret: str) -> None:

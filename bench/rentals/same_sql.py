@@ -78,7 +78,7 @@ def catch(url: str) -> list[str]:
         "payment": {"method": "card_terminal"},
         "manual_acknowledged": True,
     }
-    meta = Metadata({"role": "desk", "subject": "desk"}, correlation_id=f"{MARK:032d}")
+    meta = Metadata({"role": "desk", "subject": f"a-{0:024}", "centre": CENTRE}, correlation_id=f"{MARK:032d}")
     PostgresSession.__init__ = catching  # type: ignore[method-assign]
     try:
         message = CommandMessage(COMMAND, "request_rental", command, meta)

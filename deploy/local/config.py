@@ -6,16 +6,20 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from deploy.local import directories
 from deploy.local.ports import PREFERRED, Ports
 from deploy.local.postgres import Postgres
+from deploy.local.private import Private
 from deploy.local.problems import InstallationError
 from deploy.local.rabbitmq import RabbitMQ
+from deploy.local.runtime import ROOT, Runtime
 from deploy.local.secrets import Secrets
 from deploy.local.subscriptions import Subscriptions
+from deploy.local.users import Users
 from integrations import tokens
 from services.contracts import SERVICES
 
-ROOT = Path(__file__).resolve().parents[2]  # of the sources: where the programs are found
+__all__ = ["CENTRE", "PORTS", "ROOT", "SERVERS", "Config", "Progress", "silent"]
 CENTRE = "gwangju-namgu"
 SERVERS = ("postgres", "epmd", "rabbitmq")
 PORTS = ("gateway", *SERVICES, "analytics", "terminal", "mailbox", *SERVERS, "rabbitmq-nodes")
@@ -42,12 +46,16 @@ class Config:
     centres: Sequence[str] = (CENTRE,)
 
     def __post_init__(self) -> None:
-        self.home = Path(self.home).resolve()
+        self.wanted_home = Path(self.home).absolute()
+        self.home = directories.home_of(self.wanted_home)
         self.secrets = Secrets(self.home / "secrets")
+        self.private = Private(self.home / "private")
+        self.users = Users(self.home / "users.json")
+        self.runtime = Runtime(self.home)
         self.ports = Ports(self.home / "ports.json", PORTS, {} if self.profile == "test" else PREFERRED)
         self.subscriptions = Subscriptions(self.home / "subscriptions.json")
-        self.postgres = Postgres(self.home, self.secrets, self.ports, self.profile)
-        self.rabbitmq = RabbitMQ(self.home, self.secrets, self.ports, self.subscriptions)
+        self.postgres = Postgres(self.home, self.secrets, self.ports, self.profile, self.users)
+        self.rabbitmq = RabbitMQ(self.home, self.secrets, self.ports, self.subscriptions, self.users)
 
     @property
     def exists(self) -> bool:
@@ -79,6 +87,11 @@ class Config:
     def amqp_url(self, user: str = "admin") -> str:
         """URL of the broker for a service's user, ``analytics`` or ``admin``."""
         return self.rabbitmq.url(user)
+
+    @property
+    def smtp_url(self) -> str:
+        """URL of the mailbox, with its user and password."""
+        return f"smtp://nanum:{self.secrets.value('mailbox')}@{self.listen('mailbox')}"
 
     def token(self, role: str, subject: str | None = None, centre: str | None = None) -> str:
         """A bearer token for ``resident``, ``desk``, ``manager`` or ``analyst`` of a centre, good for 12 hours."""

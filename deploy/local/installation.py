@@ -12,11 +12,12 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from deploy.local import backup as backups
-from deploy.local import programs
+from deploy.local import directories, programs
 from deploy.local.config import SERVERS, Config, Progress, silent
 from deploy.local.problems import InstallationError, NotReady, end_of
 from deploy.local.processes import Process, process_named, table, with_required
 from deploy.local.supervisor import Supervisor
+from deploy.local.users import own_directory
 from integrations.analysts.subscriptions import Subscription
 from services.contracts import SERVICES
 
@@ -54,6 +55,7 @@ class Installation(Config):
                 return False
             if stale:
                 self._stop_programs()
+                self.runtime.prepare()
             self._start_in_order(wanted, progress)
             programs.mark_current(self)
             return True
@@ -71,9 +73,10 @@ class Installation(Config):
     def remove(self) -> None:
         """Stop everything and delete the home with all data."""
         self.down()
-        for link in (self.home / "postgres", self.home / "run"):
-            shutil.rmtree(link.resolve(), ignore_errors=True)  # it may lie elsewhere
+        shutil.rmtree((self.home / "run").resolve(), ignore_errors=True)  # it may lie elsewhere
         shutil.rmtree(self.home, ignore_errors=True)
+        if self.wanted_home.is_symlink():
+            self.wanted_home.unlink()
 
     def start(self, name: str, progress: Progress = silent) -> None:
         """Start one process and wait until it is ready."""
@@ -180,9 +183,7 @@ class Installation(Config):
     @contextlib.contextmanager
     def _locked(self) -> Iterator[None]:
         """One ``up`` or ``down`` at a time; the home is there."""
-        # Postgres runs as another user when we are root, and has to get through to its directory.
-        self.home.mkdir(parents=True, exist_ok=True)
-        self.home.chmod(0o711 if os.geteuid() == 0 else 0o700)
+        directories.make_home(self.wanted_home, self.home)
         with open(self.home / "lock", "w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
@@ -246,4 +247,8 @@ class Installation(Config):
         self.ports.settle(running=alive | ({"rabbitmq-nodes"} if "rabbitmq" in alive else set()))
 
     def _apply(self) -> None:
+        for process in self.processes:
+            self.private.write(process.name, process.secrets, process.uid)
+            for directory in process.directories:
+                own_directory(directory, process.uid)
         self.supervisor.apply(self.processes, attached=self.profile == "test")

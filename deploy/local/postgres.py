@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import psycopg
@@ -11,6 +10,7 @@ from deploy.local import directories
 from deploy.local.ports import Ports
 from deploy.local.problems import InstallationError, NotReady
 from deploy.local.secrets import Secrets, write_private
+from deploy.local.users import Users, own_directory, run_as
 
 ROLES = ("owner", "app", "ro")
 SUPERUSER = "nanum"
@@ -48,12 +48,12 @@ host all all 127.0.0.1/32 scram-sha-256
 class Postgres:
     """The server, with one database and three roles (owner, app, read-only) per service."""
 
-    def __init__(self, home: Path, secrets: Secrets, ports: Ports, profile: str) -> None:
-        self._link = home / "postgres"
+    def __init__(self, home: Path, secrets: Secrets, ports: Ports, profile: str, users: Users) -> None:
+        self._directory = home / "postgres"
         self._secrets = secrets
         self._ports = ports
         self._profile = profile
-        self.user = "postgres" if os.geteuid() == 0 else None
+        self._users = users
 
     def superuser_dsn(self, database: str = "postgres") -> str:
         return self._dsn(SUPERUSER, self._secrets.value("postgres-superuser"), database)
@@ -80,29 +80,28 @@ class Postgres:
 
     @property
     def argv(self) -> tuple[str, ...]:
-        data = self._link.resolve() / "data"
+        data = self._directory.resolve() / "data"
         version = data / "PG_VERSION"  # an existing cluster asks for its own
         programs = find_programs(version.read_text().strip() if version.exists() else None)
         return (str(programs / "postgres"), "-D", str(data))
 
     def prepare(self) -> None:
         """Make the cluster if there is none, and write its settings."""
-        top = directories.place(self._link, user=self.user)
+        uid = self._users["postgres"]
+        top = own_directory(self._directory, uid)
         if not (top / "data" / "PG_VERSION").exists():
-            self._initdb(top)
+            self._initdb(top, uid)
         text = SETTINGS.format(port=self._ports["postgres"], memory=MEMORY[self._profile])
         for name, content in (("postgresql.conf", text), ("pg_hba.conf", ACCESS)):
-            if write_private(top / "data" / name, content):
-                directories.give(top / "data" / name, self.user)
+            write_private(top / "data" / name, content, uid)
 
-    def _initdb(self, top: Path) -> None:
+    def _initdb(self, top: Path, uid: int | None) -> None:
         password = top / "initial-password"
-        write_private(password, self._secrets.value("postgres-superuser"))
-        directories.give(password, self.user)
+        write_private(password, self._secrets.value("postgres-superuser"), uid)
         command = [str(find_programs() / "initdb"), "-D", str(top / "data"), "-U", SUPERUSER, "--encoding=UTF8"]
         command += ["--locale=C.UTF-8", "--auth=scram-sha-256", f"--pwfile={password}"]
         try:
-            made = directories.run_as(self.user, command, cwd=top)
+            made = run_as(uid, command, cwd=top)
         finally:
             password.unlink()
         if made.returncode:

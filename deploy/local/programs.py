@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import subprocess
+import sys
 
 from deploy.local.config import ROOT, Config
 from deploy.local.problems import InstallationError, end_of
@@ -15,21 +16,25 @@ SOURCES = ("services", "gateway", "integrations", "deploy", "requirements.lock")
 
 def migrate(config: Config, services: list[str]) -> None:
     """Bring the databases of the services to the schema of these sources, side by side."""
-    owner = {service: {"NANUM_OWNER_DATABASE_URL": config.dsn(service, "owner")} for service in services}
     program = "services.chassis.cli"
-    _run(config, {f"migrate-{name}": (python(program, "migrate", name), env) for name, env in owner.items()})
+    jobs = {name: python(sys.executable, program, "migrate", name) for name in services}
+    _run(config, {f"migrate-{name}": (argv, _owner_env(config, name)) for name, argv in jobs.items()})
 
 
 def seed(config: Config) -> None:
     """Give the running services each centre's catalogue and house rules."""
     env = {"NANUM_SOURCES": config.sources, "NANUM_INTERNAL_SECRET_FILE": str(config.secrets.path("internal"))}
     env["NANUM_CENTRES"] = " ".join(config.centres)
-    _run(config, {"seed": (python("deploy.seed"), env)})
+    _run(config, {"seed": (python(sys.executable, "deploy.seed"), env)})
 
 
 def tool_env(config: Config, service: str) -> dict[str, str]:
     """What a tool of a service reads from the environment: that of its process, and the owner's database URL."""
-    return {**process_named(config, service).env, "NANUM_OWNER_DATABASE_URL": config.dsn(service, "owner")}
+    return {**process_named(config, service).env, **_owner_env(config, service)}
+
+
+def _owner_env(config: Config, service: str) -> dict[str, str]:
+    return config.private.write(f"{service}-owner", {"NANUM_OWNER_DATABASE_URL": config.dsn(service, "owner")})
 
 
 def is_current(config: Config) -> bool:
@@ -45,7 +50,7 @@ def mark_current(config: Config) -> None:
 
 def _fingerprint() -> str:
     """Changes with the sources that an installation runs: then its programs have to start anew."""
-    digest = hashlib.sha256()
+    digest = hashlib.sha256(f"{sys.version} {sys.prefix}".encode())
     for top in (ROOT / name for name in SOURCES):
         for file in sorted((top, *top.rglob("*"))):
             if file.is_file() and "__pycache__" not in file.parts:

@@ -21,6 +21,7 @@ from deploy.local import directories
 from deploy.local.ports import Ports
 from deploy.local.problems import InstallationError, NotReady
 from deploy.local.secrets import Secrets, write_private
+from deploy.local.users import Users, own_directory
 from integrations.analysts import subscriptions
 from integrations.analysts.subscriptions import Subscription
 from services.chassis.messaging.rabbitmq import exchange_of, stream_of
@@ -49,8 +50,11 @@ raft.wal_max_size_bytes = {wal}
 class RabbitMQ:
     """The broker: one vhost; a user, a topic exchange and a stream per service; who subscribed."""
 
-    def __init__(self, home: Path, secrets: Secrets, ports: Ports, subscribed: Iterable[Subscription]) -> None:
-        self._directory = home.resolve() / "rabbitmq"
+    def __init__(
+        self, home: Path, secrets: Secrets, ports: Ports, subscribed: Iterable[Subscription], users: Users
+    ) -> None:
+        self._directory = home / "rabbitmq"
+        self._users = users
         self._secrets = secrets
         self._ports = ports
         self._subscribed = subscribed
@@ -114,20 +118,20 @@ class RabbitMQ:
 
     def prepare(self, profile: str) -> None:
         """Write the node's files; the data is its own."""
-        own = self._directory
+        own, uid = self._directory, self._users["rabbitmq"]
         for directory in (own, own / "data", own / "log"):
-            directory.mkdir(parents=True, mode=0o700, exist_ok=True)
+            own_directory(directory, uid)
         settings = SETTINGS.format(
             port=self._ports["rabbitmq"],
             definitions=own / "definitions.json",
             wal=64 * 1024**2 if profile == "local" else 16 * 1024**2,
         )
-        write_private(own / "rabbitmq.conf", settings)
-        write_private(own / "rabbitmq-env.conf", "")
-        write_private(own / "enabled_plugins", "[].\n")
+        write_private(own / "rabbitmq.conf", settings, uid)
+        write_private(own / "rabbitmq-env.conf", "", uid)
+        write_private(own / "enabled_plugins", "[].\n", uid)
         self._write_definitions()
-        if write_private(own / ".erlang.cookie", self._secrets.value("erlang-cookie")):
-            (own / ".erlang.cookie").chmod(0o400)
+        write_private(own / ".erlang.cookie", self._secrets.value("erlang-cookie"), uid)
+        (own / ".erlang.cookie").chmod(0o400)
 
     def _write_definitions(self) -> Path:
         """Users, vhost, permissions, exchanges and queues, as the node imports them."""
@@ -135,7 +139,7 @@ class RabbitMQ:
         for section, entry in self._definitions():
             sections[section].append(entry)
         file = self._directory / "definitions.json"
-        write_private(file, json.dumps(sections, indent=1) + "\n")
+        write_private(file, json.dumps(sections, indent=1) + "\n", self._users["rabbitmq"])
         return file
 
     def _definitions(self) -> subscriptions.Entries:
@@ -177,7 +181,7 @@ class RabbitMQ:
     def wipe(self) -> None:
         """Delete all data of the (stopped) node: queues, messages, users."""
         shutil.rmtree(self._directory / "data", ignore_errors=True)
-        (self._directory / "data").mkdir(parents=True, mode=0o700)
+        own_directory(self._directory / "data", self._users["rabbitmq"])
 
 
 def find_programs() -> Path:

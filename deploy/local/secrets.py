@@ -23,13 +23,19 @@ class Secrets:
         return self.path(name).read_text().strip()
 
 
-def write_private(file: Path, text: str) -> bool:
-    """Write a file that only its owner can read, whole or not at all; False if it already holds the text."""
-    if file.exists() and file.read_text() == text:
+def write_private(file: Path, text: str, uid: int | None = None) -> bool:
+    """Write a file that only its owner can read, whole or not at all; False if it already holds the text.
+
+    The owner is the user of that number, who can then not write it, or ourselves.
+    """
+    if file.exists() and file.read_text() == text and uid in (None, file.stat().st_uid):
         return False
     part = file.with_name(f".{file.name}.part")
     part.unlink(missing_ok=True)
     with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as stream:
         stream.write(text)
+        if uid is not None:
+            os.fchmod(stream.fileno(), 0o400)
+            os.fchown(stream.fileno(), uid, -1)
     part.replace(file)
     return True

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import resource
 import shlex
 import subprocess
 import sys
@@ -18,13 +19,15 @@ import psutil
 from supervisor.xmlrpc import Faults, SupervisorTransport
 
 from deploy.local import directories
-from deploy.local.config import ROOT
 from deploy.local.problems import InstallationError, end_of
 from deploy.local.processes import Process
+from deploy.local.runtime import ROOT
 from deploy.local.secrets import write_private
+from deploy.local.users import command_as
 
 MARK = "NANUM_PROCESS_OF"  # in the environment of everything that runs: whose it is
 KEPT_ENV = ("PATH", "LANG", "TMPDIR")
+WANTED_FILES = 65_536  # open files; each connection of a client is one
 
 HEAD = """\
 [supervisord]
@@ -32,7 +35,7 @@ logfile={logs}/supervisor.log
 logfile_maxbytes=1MB
 logfile_backups=2
 pidfile={run}/supervisor.pid
-directory={root}
+minfds={files}
 umask=077
 identifier=nanum
 
@@ -48,7 +51,7 @@ PROGRAM = """
 [program:{name}]
 command={command}
 environment={environment}
-directory={root}
+directory={directory}
 autostart=false
 autorestart=true
 startsecs=1
@@ -168,17 +171,18 @@ class Supervisor:
 
     def _render(self, processes: list[Process]) -> str:
         run = directories.place(self._link, longest_socket="supervisor.sock.4194304")
-        places = {"logs": _escape(str(self._logs)), "run": _escape(str(run)), "root": _escape(str(ROOT))}
-        sections = [HEAD.format(**places)]
+        places = {"logs": _escape(str(self._logs)), "run": _escape(str(run))}
+        sections = [HEAD.format(files=open_files(), **places)]
         for process in processes:
             text = PROGRAM.format(
                 name=process.name,
-                command=_escape(shlex.join(process.argv)),
+                command=_escape(shlex.join(command_as(process.uid, process.argv))),
                 environment=_environment({**process.env, MARK: str(self._home)}),
                 stop_signal=process.stop_signal,
+                directory=_escape(str(process.directory)),
                 **places,
             )
-            sections.append(text + (f"user={process.user}\n" if process.user else ""))
+            sections.append(text)
         return "".join(sections)
 
     def _launch(self, attached: bool) -> None:
@@ -209,6 +213,12 @@ class Supervisor:
             with contextlib.suppress(psutil.Error):
                 if process.pid != os.getpid() and process.environ().get(MARK) == str(self._home):
                     yield process
+
+
+def open_files() -> int:
+    """How many files each process may have open: what the machine allows, within reason."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return WANTED_FILES if most == resource.RLIM_INFINITY else min(most, WANTED_FILES)
 
 
 def _until(done: Callable[[], bool], patience: float) -> bool:

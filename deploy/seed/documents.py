@@ -93,5 +93,5 @@ def _category(
 def _request(command: type, data: dict[str, Any]) -> Request:
     name = name_of(command)
     id = str(uuid5(NAMESPACE_URL, f"seed:{name}:{json.dumps(data, sort_keys=True)}"))
-    meta = {"actor": {"role": "seed", "subject": "seed", "centre": data["centre"]}, "correlation_id": id}
+    meta = {"actor": {"role": "seed", "centre": data["centre"]}, "correlation_id": id}
     return {"id": id, "name": name, "data": data, "meta": meta}

@@ -60,7 +60,7 @@ def gather(centre: Centre, views: dict[str, list[str]]) -> Evidence:
     found = Evidence()
     for service in SERVICES:
         _read_service(centre, service, views[service], found)
-    found.terminal = _terminal(centre.home / "terminal.sqlite")
+    found.terminal = _terminal(centre.home / "terminal/payments.sqlite")
     found.mails = _mails(centre.home / "mail")
     found.dead = [letter for consumer in SOURCES for letter in _dead_letters(centre, consumer)]
     return found

@@ -159,7 +159,7 @@ class Load:
     def _found(self, barcode: str, dice: random.Random) -> dict[str, Any]:
         condition = dice.choice(CONDITIONS)
         if condition == "incomplete":
-            return {"barcode": barcode, "condition": "good", "missing": ["설명서"]}
+            return {"barcode": barcode, "condition": "good", "missing": [{"part": 1, "count": 1}]}
         cause = {"cause": dice.choice(CAUSES)} if condition == "damaged" else {}
         return {"barcode": barcode, "condition": condition, **cause}
 
@@ -196,7 +196,7 @@ class Load:
         repair = item.get("repair_id")
         match item["state"]:
             case "damaged":
-                body: dict[str, Any] = {"maker": "제조사", "reference": "A-1"}
+                body: dict[str, Any] = {"maker": "kovea", "reference": "A-1"}
                 await self._command(who, "repair", dice, f"/v1/repairs/{repair}/sent", body)
             case "repair":
                 body = {"mended": True, "cost_krw": 10000}

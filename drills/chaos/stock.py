@@ -53,4 +53,4 @@ def _contact(person: str, n: int) -> Command:
 
 def _command(name: str, /, **data: Any) -> Command:
     id = str(uuid5(ROOT, f"{name}:{sorted(data.items())}"))
-    return {"id": id, "name": name, "data": data, "meta": {"actor": {"role": "seed", "subject": "drill"}}}
+    return {"id": id, "name": name, "data": data, "meta": {"actor": {"role": "seed"}}}

@@ -84,7 +84,7 @@ def bring_back(desk: Desk) -> Iterable[Order]:
 
 def _found(desk: Desk, barcode: str) -> dict[str, Any]:
     condition = desk.any_of(["good", "good", "good", "dirty", "damaged", "lost"])
-    missing = desk.any_of([[], [], [], ["strap"]])
+    missing = desk.any_of([[], [], [], [{"part": 1, "count": 1}]])
     cause = desk.any_of(list(CAUSES)) if condition == "damaged" else None
     return {"barcode": barcode, "condition": condition, "cause": cause, "missing": missing}
 
@@ -100,7 +100,7 @@ def mend(desk: Desk) -> Iterable[Order]:
     """Send a repair away, or take it back."""
     repair = desk.any_of([r for r in desk.rows("inventory", Repair) if r.state in ("open", "sent")])
     if repair and repair.state == "open":
-        yield "inventory", "send_repair", {"repair_id": repair.repair_id, "maker": "Kovea", "reference": "r-1"}
+        yield "inventory", "send_repair", {"repair_id": repair.repair_id, "maker": "kovea", "reference": "R-1"}
     elif repair:
         mended = desk.any_of([True, True, True, False])
         yield "inventory", "return_repair", {"repair_id": repair.repair_id, "mended": mended, "cost_krw": 5000}

@@ -8,6 +8,7 @@ from drills.simulation.machine import Machine, Request
 from drills.simulation.stock import CENTRES, Order
 from drills.simulation.surroundings import Surroundings
 from services.chassis.commands.handler import CommandMessage, Metadata
+from services.contracts.base import Actor
 
 BUSY = (7, 2, 2)  # how much of the traffic each centre has
 MEDDLES = 0.0  # how often somebody names what is another centre's
@@ -54,7 +55,7 @@ class Desks:
         """A request for an order by somebody of a centre, under a new id."""
         service, name, data = order
         id = UUID(int=self._chance.getrandbits(128), version=4)
-        actor = {"role": role, "subject": f"{role}-1", "centre": centre}
+        actor: Actor = {"role": role, "subject": f"{role}-1", "centre": centre}
         return Request(service, CommandMessage(id, name, data, Metadata(actor, f"request-{id}")), foreign)
 
     def send(self, request: Request) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from gateway.http.auth import ANYBODY, MANAGER, PUBLIC, STAFF, only
 from gateway.http.request import RequestContext
 from gateway.http.response import Response
-from gateway.http.route import BRIEFLY, Routes
+from gateway.http.route import BRIEFLY, LONG_TEXTS, Routes
 from services.contracts.inventory import views
 from services.contracts.inventory.commands import (
     DescribeCategory,
@@ -39,6 +39,7 @@ routes.command(
     "Enter a category or change what is said of it.",
     who=only(MANAGER),
     answer=views.CategoryDescription,
+    largest_body=LONG_TEXTS,
 )
 routes.list("/v1/items", Items, "List items, by category or state.", who=ANYBODY)
 routes.show("/v1/items/{barcode}", Item, "Show one item.", who=ANYBODY, headers=("If-None-Match",))

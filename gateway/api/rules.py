@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gateway.http.auth import MANAGER, PUBLIC, only
-from gateway.http.route import BRIEFLY, Routes
+from gateway.http.route import BRIEFLY, LONG_TEXTS, Routes
 from services.contracts.rentals import views
 from services.contracts.rentals.commands import AdoptHouseRules
 from services.contracts.rentals.queries import HouseRules
@@ -17,4 +17,5 @@ routes.command(
     "Put a version of the house rules into force; each later decision records the version that it used.",
     who=only(MANAGER),
     answer=views.HouseRules,
+    largest_body=LONG_TEXTS,
 )

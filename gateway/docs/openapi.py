@@ -38,7 +38,7 @@ REFUSALS = {
     404: "There is no such thing.",
     409: "In conflict with the present state.",
     412: "Changed meanwhile.",
-    413: "The body has more than 1 MiB.",
+    413: "The body is larger than this request may be.",
     415: "The body is not JSON.",
     422: "Refused by the house rules, or an Idempotency-Key used again for something else.",
     503: "A service does not answer; send it again in a moment.",

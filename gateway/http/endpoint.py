@@ -42,7 +42,7 @@ class Endpoint:
         self._dependencies, self._metrics, self._tokens = dependencies, dependencies.metrics, tokens
         self._anonymous = Caller(None, "", centre)  # who has no token sees this centre's public things
         self._query = Parser(route.query or Nothing, route.fills, texts=True)
-        self._body = None if route.body is None else Parser(route.body, route.fills)
+        self._body = None if route.body is None else Parser(route.body, route.fills, largest=route.largest_body)
         self._heeds_none_match, self._heeds_match = "If-None-Match" in route.headers, "If-Match" in route.headers
         self._heeds_prefer = "Prefer" in route.headers
         self._headers: Iterable[tuple[str, str]] = UNCACHED

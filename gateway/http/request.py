@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import hmac
 import re
 from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass, fields
@@ -87,8 +88,12 @@ class RequestContext:
         address = address_of(contract)
         if address.has_centre:
             data["centre"] = self.caller.centre
+        caller, subject = self.caller, self.caller.subject
+        if caller.role != RESIDENT:  # whose id says nothing; a member of staff has a name at the issuer of the token
+            who = f"actor\0{caller.centre}\0{subject}"
+            subject = f"a-{hmac.digest(self.dependencies.pseudonym_secret.encode(), who.encode(), 'sha256').hex()[:24]}"
         meta: dict[str, Any] = {
-            "actor": {"role": self.caller.role, "subject": self.caller.subject},
+            "actor": {"role": caller.role, "subject": subject, "centre": caller.centre},
             "correlation_id": self.request_id,
         }
         if self.etags is not None and "*" not in self.etags:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import re
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
 from typing import Annotated, Any
 from uuid import uuid4
 
@@ -18,15 +19,18 @@ from gateway.http.problems import Problem
 from gateway.http.response import JSON
 from services.contracts.base import Barcode, CategoryCode, Id, value
 from services.contracts.schemas import schema_of, struct_of
+from services.contracts.texts import REQUEST_ID
 
-LARGEST_BODY = 1 << 20  # bytes
+LARGEST_BODY = 64 * 1024  # bytes, where a route declares nothing else
 SLOWEST_BODY = 10  # seconds
-_REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,100}\Z")
+MOST_ERRORS = 20  # are listed; the others are counted
+MOST_EXPLAINED = 2000  # values in a document; of a larger one the first mistake alone is told
+_REQUEST_ID = re.compile(rf"{REQUEST_ID}\Z")
 _AT = re.compile(r"(.*) - at `\$(.*)`\Z", re.DOTALL)
 
 
 class Incoming(Request):
-    """A request with its id: the client's X-Request-Id where it is a plain word, else a new one.
+    """A request with its id: the client's X-Request-Id where it can name nobody, else a new one.
 
     ``began`` is when it came; ``at_once`` is its body where that came in one piece with the head, as small ones do.
     """
@@ -59,9 +63,13 @@ class Parser:
     """Checks what a client sends of a contract: all of it but the fields that the gateway ``fills`` in.
 
     msgspec decides; marshmallow names every mistake in what it refuses. ``texts``: numbers and booleans come as text.
+    ``largest``: the bytes that a body may have.
     """
 
-    def __init__(self, contract: type, fills: frozenset[str] = frozenset(), *, texts: bool = False) -> None:
+    def __init__(
+        self, contract: type, fills: frozenset[str] = frozenset(), *, texts: bool = False, largest: int = LARGEST_BODY
+    ) -> None:
+        self.largest = largest
         self._struct = struct_of(contract, fills)
         self._schema = schema_of(contract, fills)()
         self._strict = not texts
@@ -79,7 +87,8 @@ class Parser:
         try:
             msgspec.convert(document, self._struct, strict=self._strict)
         except msgspec.ValidationError as wrong:
-            return self._schema.validate(dict(document)) or _messages(wrong)
+            few = next(islice(_values(document), MOST_EXPLAINED, None), None) is None
+            return (few and self._schema.validate(dict(document))) or _messages(wrong)
         return self._schema.validate(dict(document)) if self._has_instant else None
 
 
@@ -122,19 +131,20 @@ def read_query(sent: Mapping[str, Any], parser: Parser) -> dict[str, str]:
 
 async def read_body(req: Incoming, parser: Parser) -> dict[str, Any]:
     """The JSON object as it was sent, once the contract agreed; defaults are the service's to fill in."""
-    raw = req.at_once if req.at_once is not None else await _streamed(req)
-    if len(raw) > LARGEST_BODY:
-        raise _too_large()
+    raw = req.at_once if req.at_once is not None else await _streamed(req, parser.largest)
+    if len(raw) > parser.largest:
+        raise _too_large(parser.largest)
     if not raw and parser.may_be_empty:
         return {}
     if (req.content_type or "").partition(";")[0].strip().lower() != JSON:
         raise Problem("wrong_content_type")
     try:
         document = msgspec.json.decode(raw)
-    except (msgspec.DecodeError, RecursionError) as wrong:
-        reason = str(wrong) if isinstance(wrong, msgspec.DecodeError) else "it is nested too deeply"
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as wrong:
+        reason = "it is nested too deeply" if isinstance(wrong, RecursionError) else str(wrong)
         raise Problem("malformed_json", details={"reason": reason}) from None
-    if b"\\u0000" in raw and _holds_nul(document):  # Postgres can't keep that character
+    if b"\\u0000" in raw and any(isinstance(text, str) and "\x00" in text for text in _values(document)):
+        # Postgres can't keep that character
         raise Problem("malformed_json", details={"reason": "the character NUL is not allowed"})
     if not isinstance(document, dict):
         raise Problem("not_an_object")
@@ -143,31 +153,37 @@ async def read_body(req: Incoming, parser: Parser) -> dict[str, Any]:
     return document
 
 
-async def _streamed(req: Incoming) -> bytes:
-    if (req.content_length or 0) > LARGEST_BODY:
-        raise _too_large()
+async def _streamed(req: Incoming, largest: int) -> bytes:
+    if (req.content_length or 0) > largest:
+        raise _too_large(largest)
     try:
         async with asyncio.timeout(SLOWEST_BODY):
-            return await req.stream.read(LARGEST_BODY + 1)  # a chunked body doesn't say its length beforehand
+            return await req.stream.read(largest + 1)  # a chunked body doesn't say its length beforehand
     except TimeoutError:
         raise Problem("body_too_slow", details={"seconds": SLOWEST_BODY}, headers=[("Connection", "close")]) from None
 
 
-def _too_large() -> Problem:
-    return Problem("body_too_large", details={"limit": LARGEST_BODY}, headers=[("Connection", "close")])
+def _too_large(limit: int) -> Problem:
+    return Problem("body_too_large", details={"limit": limit}, headers=[("Connection", "close")])
 
 
-def _holds_nul(document: Any) -> bool:
-    if isinstance(document, str):
-        return "\x00" in document
-    if isinstance(document, dict):
-        return any(_holds_nul(name) or _holds_nul(inner) for name, inner in document.items())
-    return isinstance(document, list) and any(map(_holds_nul, document))
+def _values(document: Any) -> Iterator[Any]:
+    """Every value in a document and every field's name, without recursion: a client chooses how deep it is."""
+    left = [document]
+    while left:
+        value = left.pop()
+        yield value
+        if isinstance(value, dict):
+            left += (*value, *value.values())
+        elif isinstance(value, list):
+            left += value
 
 
 def invalid(where: str, messages: Any) -> Problem:
-    """The problem for what marshmallow found wrong, with a JSON pointer to every place."""
-    return Problem("invalid_request", errors=list(_errors(where, messages, "")))
+    """The problem for what marshmallow found wrong, with a JSON pointer to every place; the first twenty are listed."""
+    errors = list(_errors(where, messages, ""))
+    details = {"errors": len(errors)} if len(errors) > MOST_ERRORS else {}
+    return Problem("invalid_request", details=details, errors=errors[:MOST_ERRORS])
 
 
 def _errors(where: str, messages: Any, pointer: str) -> Iterable[dict[str, str]]:

@@ -10,11 +10,13 @@ from typing import Any, Literal, get_type_hints
 from gateway.http.auth import Policy
 from gateway.http.paging import page
 from gateway.http.request import RequestContext
+from gateway.http.request_parsing import LARGEST_BODY
 from gateway.http.response import Response
 from services.contracts.base import snake
 
 Handler = Callable[[RequestContext], Awaitable[Response]]
 Key = Literal["required", "optional", "none"]
+LONG_TEXTS = 256 * 1024  # bytes: the body of a whole document, as the house rules or a manual
 BRIEFLY = "public, max-age=2"  # seconds: what is free changes with every loan
 
 
@@ -31,6 +33,7 @@ class Route:
     back, or a sentence that describes it; a query's own unless it is given. ``paged``: a page of those. ``key``:
     whether an Idempotency-Key is required. ``headers``: the request headers that it heeds beyond that. ``caching``:
     ``no-store`` unless what it shows is public; what may be cached may be asked for anew with If-None-Match.
+    ``largest_body``: the bytes that its body may have.
     """
 
     method: str
@@ -47,6 +50,7 @@ class Route:
     status: int = 200
     headers: tuple[str, ...] = ()
     caching: str = "no-store"
+    largest_body: int = LARGEST_BODY
 
     @property
     def name(self) -> str:

@@ -8,10 +8,23 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, dataclass, fields
 from functools import cache
-from typing import Annotated, Any, Protocol, TypeVar, cast, dataclass_transform
+from typing import Annotated, Any, Protocol, Required, TypedDict, TypeVar, cast, dataclass_transform
 from uuid import NAMESPACE_URL, uuid5
 
 from msgspec import Meta
+
+from services.contracts.texts import (
+    BARCODE,
+    CATEGORY,
+    CENTRE,
+    CODE,
+    ID,
+    MAKER,
+    REFERENCE,
+    REQUEST_ID,
+    checks_of,
+    wrong_in,
+)
 
 C = TypeVar("C", bound=type)
 Upcast = Callable[[dict[str, Any]], dict[str, Any]]
@@ -19,11 +32,11 @@ Upcast = Callable[[dict[str, Any]], dict[str, Any]]
 # Fields that name a person. Analysts get a pseudonym of their own in their place.
 PERSONS = frozenset({"resident_id"})
 
-Centre = Annotated[str, Meta(pattern=r"^[a-z0-9-]{1,40}\Z", examples=["gwangju-namgu"])]
+Centre = Annotated[str, Meta(pattern=rf"^{CENTRE}\Z", examples=["gwangju-namgu"])]
 Id = Annotated[
     str,
     Meta(
-        pattern=r"^[a-z0-9-]{1,40}\.[A-Za-z0-9][A-Za-z0-9._:-]{0,119}\Z",
+        pattern=rf"^{ID}\Z",
         description="begins with its centre, as `gwangju-namgu.`",
         extra={"error": "An id is its centre, a dot, and letters, digits and . _ : - only."},
     ),
@@ -31,7 +44,7 @@ Id = Annotated[
 Barcode = Annotated[
     str,
     Meta(
-        pattern=r"^[A-Z0-9][A-Z0-9-]{2,39}\Z",
+        pattern=rf"^{BARCODE}\Z",
         examples=["NG-C10-004"],
         extra={"error": "A barcode has capital letters, digits and hyphens, as NG-C10-004."},
     ),
@@ -39,11 +52,36 @@ Barcode = Annotated[
 CategoryCode = Annotated[
     str,
     Meta(
-        pattern=r"^[A-Z][A-Z0-9]{0,9}\Z",
+        pattern=rf"^{CATEGORY}\Z",
         examples=["C10"],
         extra={"error": "A category code is a capital letter and digits, as C10."},
     ),
 ]
+Code = Annotated[
+    str,
+    Meta(
+        pattern=rf"^{CODE}\Z",
+        examples=["card_terminal"],
+        extra={"error": "A code has small letters, digits and _ only, as card_terminal."},
+    ),
+]
+Maker = Annotated[
+    str,
+    Meta(
+        pattern=rf"^{MAKER}\Z",
+        examples=["kovea"],
+        extra={"error": "A maker is named by a code of small letters, digits and hyphens, as kovea."},
+    ),
+]
+Reference = Annotated[
+    str,
+    Meta(
+        pattern=rf"^{REFERENCE}\Z",
+        examples=["AS-20261123-7"],
+        extra={"error": "A reference is the maker's number of the job, as AS-20261123-7, and no phone number."},
+    ),
+]
+RequestId = Annotated[str, Meta(pattern=rf"^{REQUEST_ID}\Z")]
 Krw = Annotated[int, Meta(ge=0, description="whole won")]
 # In what is answered, published or stored nothing is constrained: a constraint that is tightened later must not make
 # unreadable what was written before it.
@@ -101,6 +139,14 @@ def value(cls: C) -> C:
     return declared(cls)
 
 
+class Actor(TypedDict, total=False):
+    """Who sends a command. ``subject`` is a resident's id; of anybody else it is opaque, and the same every time."""
+
+    role: Required[Code]
+    subject: Annotated[str, Meta(pattern=rf"^(?:{ID}|a-[0-9a-f]{{24}})\Z")]
+    centre: Centre
+
+
 @dataclass_transform(frozen_default=True, kw_only_default=True)
 def view(cls: C) -> C:
     """Declare what a query or a command is answered with. A service may add fields to it."""
@@ -109,8 +155,23 @@ def view(cls: C) -> C:
 
 @dataclass_transform(frozen_default=True, kw_only_default=True)
 def command(cls: C) -> C:
-    """Declare a command, in the imperative; its wire name is the class in snake case. Unknown fields are refused."""
-    return declared(cls)
+    """Declare a command, in the imperative; its wire name is the class in snake case. Unknown fields are refused.
+
+    One that holds a text which the check of its type finds something wrong with is not decoded.
+    """
+    made: Any = declared(cls)
+    checks, fill = checks_of(made), getattr(made, "__post_init__", None)
+    if checks:
+
+        def check(self: Any) -> None:
+            if fill:
+                fill(self)
+            if wrong := wrong_in(checks, self):
+                raise ValueError(wrong)
+
+        made.__post_init__ = check
+    made.CHECKS = checks
+    return cast(C, made)
 
 
 @dataclass_transform(frozen_default=True, kw_only_default=True)

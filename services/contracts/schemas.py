@@ -1,14 +1,16 @@
 """marshmallow schemas derived from contracts: they explain what is wrong in a request, and describe it in documents."""
 
 import dataclasses
-from collections.abc import Iterator
-from functools import cache
+from collections.abc import Iterator, Mapping
+from functools import cache, partial
 from types import UnionType
 from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 
 import msgspec
-from marshmallow import EXCLUDE, RAISE, Schema, fields, validate
+from marshmallow import EXCLUDE, RAISE, Schema, ValidationError, fields, validate
 from msgspec import NODEFAULT, UNSET, UnsetType, inspect
+
+from services.contracts.texts import Check, wrong_in
 
 Field = fields.Field[Any]
 _SCALARS: dict[type[inspect.Type], type[Field]] = {
@@ -100,7 +102,19 @@ def _text_rules(kind: inspect.StrType, extra: dict[str, Any]) -> list[Any]:
     rules: list[Any] = _length(kind)
     if kind.pattern:
         rules.append(validate.Regexp(kind.pattern, error=extra.get("error")))
+    if "check" in extra:
+        rules.append(partial(_explained, extra["check"]))
     return rules
+
+
+def _refuse(checks: Mapping[str, Check], given: Any) -> None:
+    if wrong := wrong_in(checks, given):
+        raise ValueError(wrong)
+
+
+def _explained(wrong_with: Check, text: str) -> None:
+    if wrong := wrong_with(text):
+        raise ValidationError(wrong)
 
 
 def _length(kind: Any) -> list[Any]:
@@ -118,7 +132,9 @@ def struct_of(contract: type, without: frozenset[str] = frozenset()) -> type[msg
         kind = _strict(hints[each.name])
         required = each.default is dataclasses.MISSING and each.default_factory is dataclasses.MISSING
         members.append((each.name, kind) if required else (each.name, Union[kind, UnsetType], UNSET))  # noqa: UP007
-    return msgspec.defstruct(contract.__name__, members, forbid_unknown_fields=True, kw_only=True)
+    checks = {name: check for name, check in getattr(contract, "CHECKS", {}).items() if name not in without}
+    rules = {"__post_init__": partial(_refuse, checks)} if checks else {}
+    return msgspec.defstruct(contract.__name__, members, forbid_unknown_fields=True, kw_only=True, namespace=rules)
 
 
 def _strict(kind: Any) -> Any:

@@ -1,4 +1,4 @@
-"""The chassis speaks no word of the domain: it would run a library of books as well."""
+"""The chassis speaks no word of the domain: it would run the books of a library too. It keeps centres apart."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ WORDS = frozenset(
         r"\w+",
         """
         item rental rentals lend lending borrow borrower resident residents member membership barcode barcodes
-        category categories catalogue centre unit units checklist repair repairs maker damage damaged fee fees krw won
+        category categories catalogue unit units checklist repair repairs maker damage damaged fee fees krw won
         payment payments card refund receipt ledger account charge deposit quote nights desk shelf manual holiday
         house suspend suspended overdue inventory billing notifications notice announcement contact phone birth
         """,

@@ -32,7 +32,6 @@ TEXTS = {
     "barcode": "NG-C10-001",
     "barcodes": "NG-C10-001",
     "still_out": "NG-C10-002",
-    "missing": "peg bag",
     "category": "C10",
     "code": "C10",
     "group": "camping",
@@ -44,7 +43,7 @@ TEXTS = {
     "manual_en": "Unfold it, then sit.",
     "ko": "의자",
     "en": "chair",
-    "maker": "Kovea A/S",
+    "maker": "kovea",
     "reference": "AS-20261123-7",
     "approval_number": "30412345",
     "channel": "email",
@@ -68,7 +67,16 @@ WORDS = {
     ("notice.queued", "topic"): "receipt",
     ("notice.dropped", "topic"): "due_today",
 }
-NUMBERS = {"fee_krw": 600, "amount_krw": 1200, "purchase_price_krw": 30000, "cost_krw": 15000, "nights": 2, "qty": 1}
+NUMBERS = {
+    "fee_krw": 600,
+    "amount_krw": 1200,
+    "purchase_price_krw": 30000,
+    "cost_krw": 15000,
+    "nights": 2,
+    "qty": 1,
+    "part": 2,
+    "count": 1,
+}
 
 
 def published() -> Iterator[tuple[Path, Service, type]]:

@@ -80,7 +80,8 @@ class TestSecrets:
     def test_of_a_running_installation_are_closed_to_others(self, servers: Fleet):
         private = [*servers.secrets.directory.iterdir(), servers.home / "supervisor.conf"]
         private += [servers.home / "rabbitmq" / name for name in ("definitions.json", ".erlang.cookie")]
-        assert len(private) > 20
+        private += (servers.home / "private").glob("*/*")
+        assert len(private) > 40
         assert [file for file in private if stat.S_IMODE(file.stat().st_mode) & 0o077] == []
 
 
@@ -103,9 +104,10 @@ class TestToken:
 class TestSettings:
     def test_a_service_gets_its_own_database_user_and_address(self, servers: Fleet):
         env = servers.env("rentals")
-        assert env["NANUM_DATABASE_URL"].endswith("/nanum_rentals")
-        assert "rentals_app" in env["NANUM_DATABASE_URL"]
-        assert env["NANUM_AMQP_URL"].startswith("amqp://rentals:")
+        database, broker = (Path(env[f"NANUM_{name}_URL_FILE"]).read_text() for name in ("DATABASE", "AMQP"))
+        assert database.endswith("/nanum_rentals")
+        assert "rentals_app" in database
+        assert broker.startswith("amqp://rentals:")
         assert env["NANUM_LISTEN"] in env["NANUM_SOURCES"]
         assert [pair.split("=")[0] for pair in env["NANUM_SOURCES"].split()] == list(SERVICES)
         assert Path(env["NANUM_INTERNAL_SECRET_FILE"]).is_file()

@@ -70,13 +70,13 @@ class TestScheduledCommands:
 
     def test_a_payment_that_was_answered_does_not_expire(self, desk):
         (lent,) = desk.do(lend(desk.resident(), "NG-C10-001"))
-        desk.own(StartRental(rental_id=lent["result"]["rental_id"], payment_id="p"))
+        desk.own(StartRental(rental_id=lent["result"]["rental_id"], payment_id=f"{CENTRE}.p"))
         worker(desk, MONDAY + timedelta(seconds=120)).step()
         assert state(desk) == ("out", None)
 
     def test_a_rental_becomes_overdue_by_itself_once(self, desk):
         (lent,) = desk.do(lend(desk.resident(), "NG-C10-001"))
-        desk.own(StartRental(rental_id=lent["result"]["rental_id"], payment_id="p"))
+        desk.own(StartRental(rental_id=lent["result"]["rental_id"], payment_id=f"{CENTRE}.p"))
         late = worker(desk, MONDAY + timedelta(days=3))
         while late.step():
             pass
@@ -92,7 +92,7 @@ class TestScheduledCommands:
 
     def test_a_clock_that_is_set_back_loses_none(self, desk):
         (lent,) = desk.do(lend(desk.resident(), "NG-C10-001"))
-        desk.own(StartRental(rental_id=lent["result"]["rental_id"], payment_id="p"))
+        desk.own(StartRental(rental_id=lent["result"]["rental_id"], payment_id=f"{CENTRE}.p"))
         due = lent["result"]["due_at"]
         wanted = [Wanted("normal", "mark_overdue", 8)]
         (overdue,) = queue(desk).claim(datetime.fromisoformat(due), wanted, (), LEASE)
@@ -141,7 +141,7 @@ class TestEffects:
         desk.do(lend(desk.resident(), "NG-C10-001"))
 
         def starts(_, data):
-            return [StartRental(rental_id=data["rental_id"], payment_id="p-1")]
+            return [StartRental(rental_id=data["rental_id"], payment_id=f"{CENTRE}.p-1")]
 
         service = self.calling_out(desk, starts)
         worker(desk, MONDAY + timedelta(seconds=120), service).step()
@@ -168,7 +168,7 @@ class TestEffects:
         def run(_, data):
             if data["rental_id"] == broken:
                 raise ZeroDivisionError("our own fault")
-            return [StartRental(rental_id=data["rental_id"], payment_id="p-2")]
+            return [StartRental(rental_id=data["rental_id"], payment_id=f"{CENTRE}.p-2")]
 
         worker(desk, MONDAY + timedelta(seconds=120), self.calling_out(desk, run)).step()
         wait_for(lambda: desk.rows("SELECT 1 FROM rental WHERE state = 'out'"))

@@ -7,6 +7,8 @@ from typing import Any
 import psycopg
 import pytest
 
+from services.chassis.eventstore.migrate import migrate
+from services.chassis.messaging.relay import _LEAD as LEAD
 from services.chassis.process.runtime import service_named
 from services.chassis.service import SqlQuery
 from services.contracts import SERVICES
@@ -30,3 +32,12 @@ def test_a_view_has_the_columns_of_its_state_and_a_query_runs(name: str, fresh: 
 def _parameters(contract: Any) -> dict[str, Any]:
     """What a query is asked with when only what it requires is given."""
     return {f.name: "none" if f.default is MISSING else f.default for f in fields(contract)}
+
+
+def test_a_migration_does_not_wait_for_the_relay_of_the_running_release(fresh: Callable[[str], Database]) -> None:
+    database = fresh("rentals")
+    with psycopg.connect(database.superuser, autocommit=True) as conn:
+        conn.execute(f"ALTER DATABASE {conn.info.dbname} SET lock_timeout = '2s'")  # else a failure would hang
+    with psycopg.connect(database.app, autocommit=True) as relay:
+        assert relay.execute(LEAD).fetchone() == (True,)
+        assert migrate("rentals", database.owner) == []

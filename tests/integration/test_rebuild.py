@@ -55,6 +55,7 @@ def tables(desk):
         "open_rental_item",
         "inventory_item",
         "lending_category",
+        "parts_checklist",
     )
     return {view: sorted(map(str, desk.rows(f"SELECT to_jsonb(v)::text FROM {view} v"))) for view in views}
 
@@ -69,7 +70,11 @@ class TestVerify:
         desk.subscriber.receive(
             [desk.inventory.publishes("item.made_ready", "item-gwangju-namgu.NG-C10-00001", barcode=17)]
         )
-        assert verify(SERVICE, desk.url, feeds(desk)).left_out == ["inventory_item", "lending_category"]
+        assert verify(SERVICE, desk.url, feeds(desk)).left_out == [
+            "inventory_item",
+            "lending_category",
+            "parts_checklist",
+        ]
 
     def test_what_an_operator_left_out_is_left_out_here_too_and_said(self, desk):
         poison = desk.inventory.publishes("item.made_ready", "item-gwangju-namgu.NG-C10-00001", barcode=17)
@@ -175,7 +180,7 @@ class TestAsOf:
         kim = desk.resident()
         (lent,) = desk.do(lend(kim, "NG-C10-00030"))
         rental_id = lent["result"]["rental_id"]
-        desk.own(StartRental(rental_id=rental_id, payment_id="p"), at=MONDAY + timedelta(minutes=1))
+        desk.own(StartRental(rental_id=rental_id, payment_id=f"{CENTRE}.p"), at=MONDAY + timedelta(minutes=1))
 
         def read(at):
             asked = {"rental_id": rental_id, "as_of": at.isoformat()}

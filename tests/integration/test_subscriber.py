@@ -120,7 +120,7 @@ class TestReactions:
         kim = desk.resident()
         (lent,) = desk.do(lend(kim, "NG-C10-001"))
         rental_id = lent["result"]["rental_id"]
-        desk.own(StartRental(rental_id=rental_id, payment_id="p"))
+        desk.own(StartRental(rental_id=rental_id, payment_id=f"{CENTRE}.p"))
         desk.do(send("return_items", rental_id=rental_id, items=[{"barcode": "NG-C10-001", "condition": "good"}]))
         assert refusals(desk.do(lend(kim, "NG-C10-001"))) == ["item_being_checked"]
         ready = {"centre": CENTRE, "barcode": "NG-C10-001", "category": "C10", "reason": "cleaned"}

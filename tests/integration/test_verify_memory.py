@@ -34,12 +34,8 @@ def desk(fresh, monkeypatch):
 
 def join(desk, count):
     for _ in range(count // 50):
-        desk.do(
-            *(
-                send("join_resident", resident_id=f"{CENTRE}.{n}-{time.monotonic_ns()}", centre=CENTRE)
-                for n in range(50)
-            )
-        )
+        ids = [f"{CENTRE}.{n}-{time.monotonic_ns()}" for n in range(50)]
+        desk.do(*(send("join_resident", resident_id=id, centre=CENTRE) for id in ids))
 
 
 def peak(work):

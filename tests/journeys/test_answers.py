@@ -72,7 +72,7 @@ def repairs(api, barcode):
     [repair] = wait_for(lambda: api.get(f"/v1/repairs?barcode={barcode}")["data"])
     path = f"/v1/repairs/{repair['repair_id']}"
     api.get(path)
-    api.post(f"{path}/sent", {"maker": "Maker"}, role="manager")
+    api.post(f"{path}/sent", {"maker": "kovea"}, role="manager")
     api.post(f"{path}/returned", {"mended": True, "cost_krw": 0}, role="manager")
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import mailbox
+import re
 import subprocess
 import sys
+from uuid import uuid4
 
 import pytest
 
@@ -79,11 +81,11 @@ class TestBorrowAndReturn:
 
     def test_one_correlation_id_follows_the_request_through_every_service(self, api):
         (barcode,) = api.stock(1)
-        body = api.order(api.resident(), barcode)
-        api.post("/v1/rentals", body, Prefer="wait=20", X_Request_Id="story-of-one-rental")
+        body, asked = api.order(api.resident(), barcode), uuid4().hex
+        api.post("/v1/rentals", body, Prefer="wait=20", X_Request_Id=asked)
 
         def published(service):
-            return {e["type"] for e in api.events(service) if e["correlation_id"] == "story-of-one-rental"}
+            return {e["type"] for e in api.events(service) if e["correlation_id"] == asked}
 
         wait_for(lambda: "notice.sent" in published("notifications"))
         assert published("rentals") == {"rental.requested", "rental.started"}
@@ -98,6 +100,8 @@ class TestBorrowAndReturn:
         assert types == ["rental.requested", "rental.started", "rental.items_returned", "rental.returned"]
         assert [step["version"] for step in history] == [1, 2, 3, 4]
         assert [step["actor"]["role"] for step in history] == ["desk", "service", "desk", "desk"]
+        desk = {step["actor"]["subject"] for step in history if step["actor"]["role"] == "desk"}
+        assert len(desk) == 1 and re.fullmatch(r"a-[0-9a-f]{24}", desk.pop())
 
     def test_reminders_wait_for_their_time(self, api):
         (barcode,) = api.stock(1)
@@ -172,7 +176,7 @@ class TestDamage:
         assert waived["data"]["rule"] == "no_fault"
         repair_id = api.happened("inventory", "repair.opened", barcode=barcode)["data"]["repair_id"]
         assert api.get(f"/v1/items/{barcode}")["state"] == "damaged"
-        api.post(f"/v1/repairs/{repair_id}/sent", {"maker": "Prism A/S"})
+        api.post(f"/v1/repairs/{repair_id}/sent", {"maker": "prism"})
         assert api.get(f"/v1/items/{barcode}")["state"] == "repair"
         api.post(f"/v1/repairs/{repair_id}/returned", {"mended": True, "cost_krw": 12000})
         api.post(f"/v1/items/{barcode}/ready")

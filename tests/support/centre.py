@@ -20,6 +20,7 @@ from services.chassis.messaging.subscriber import Subscriber
 from services.rentals.service import SERVICE
 
 CENTRE = "gwangju-namgu"
+DESK = "a-0123456789abcdef01234567"
 MONDAY = datetime(2026, 11, 23, 1, 0, tzinfo=UTC)
 EPOCH = "00000000-0000-4000-8000-000000000001"
 RULES = json.loads(
@@ -34,7 +35,7 @@ def new_id() -> str:
 
 def send(name: str, id: UUID | None = None, **data: Any) -> CommandMessage:
     """A command of the desk."""
-    return CommandMessage(id or uuid4(), name, data, Metadata({"role": "desk", "subject": "desk-1"}, "test"))
+    return CommandMessage(id or uuid4(), name, data, Metadata({"role": "desk", "subject": DESK}, str(uuid4())))
 
 
 def lend(resident_id: str, *barcodes: str, id: UUID | None = None, rental_id: str | None = None) -> CommandMessage:

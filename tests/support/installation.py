@@ -31,10 +31,10 @@ def installation(
     only: Collection[str] | None = None,
     extra_env: Mapping[str, Mapping[str, str]] | None = None,
     centres: Sequence[str] = (CENTRE,),
+    home: Path | None = None,
 ) -> Iterator[Fleet]:
     """A running installation of its own, all of it or the named processes; gone at the end, whatever happens."""
-    home = Path(tempfile.mkdtemp(prefix="nanum-test-"))
-    fleet = Fleet(home, extra_env, centres)
+    fleet = Fleet(home or Path(tempfile.mkdtemp(prefix="nanum-test-")), extra_env, centres)
     try:
         fleet.up(only=only)
         yield fleet

@@ -7,7 +7,7 @@ from typing import Any
 
 from services.contracts.base import id_of
 from services.contracts.inventory.events import CategoryDescribed, ItemMadeReady, ItemRegistered
-from services.contracts.inventory.words import Cause, Condition, Group
+from services.contracts.inventory.words import Cause, Condition, Group, MissingPart, Part
 from services.contracts.rentals.commands import RequestRental, ReturnItems
 from services.contracts.rentals.words import PaymentChoice, ReturnedItem
 from services.rentals.checkout.model import StartRental
@@ -44,7 +44,7 @@ def described(code: str, group: Group, fee_krw: int, max_nights: int, centre: st
         briefing_required=False,
         manual_ko="",
         manual_en="",
-        parts=(),
+        parts=(Part(ko="의자", en="chair", qty=1), Part(ko="팩", en="peg", qty=4)),
     )
 
 
@@ -96,7 +96,7 @@ def request(*barcodes: str, **changed: Any) -> RequestRental:
 
 
 def back(
-    *barcodes: str, condition: Condition = "good", cause: Cause | None = None, missing: tuple[str, ...] = ()
+    *barcodes: str, condition: Condition = "good", cause: Cause | None = None, missing: tuple[MissingPart, ...] = ()
 ) -> ReturnItems:
     """Kim brings items back."""
     found = (ReturnedItem(barcode=b, condition=condition, cause=cause, missing=missing) for b in barcodes or (CHAIR,))

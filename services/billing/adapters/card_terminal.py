@@ -5,18 +5,22 @@ A reply that is lost says nothing about the money. Every request carries the pay
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar, get_args
 from urllib.parse import quote
 
 import requests
+from msgspec import Meta
 
 from services.chassis.domain import value
 from services.chassis.foundation.codec import convert, decode
 from services.chassis.foundation.settings import SettingMissing, required
 from services.chassis.service import RetryLater
+from services.contracts.billing.words import DeclineReason
 
 PaymentState = Literal["approved", "declined", "pending", "cancelled"]
 Answer = TypeVar("Answer")
+# Why a card is declined, of the reasons that an event may hold; whatever else the terminal says is "declined".
+REASONS: dict[str, DeclineReason] = {reason: reason for reason in get_args(DeclineReason)}
 TIMEOUT = 5.0  # seconds; a card takes longer, but then the terminal answers ``pending``
 LONGEST_PAUSE = 10.0  # seconds between two questions about a payment for which somebody stands at the desk
 
@@ -32,7 +36,7 @@ class PaymentAnswer:
     id: str
     state: PaymentState
     amount_krw: int | None = None
-    approval_number: str | None = None
+    approval_number: Annotated[str, Meta(pattern=r"^[A-Za-z0-9-]{1,40}\Z")] | None = None
     reason: str | None = None
     refunded_krw: int = 0
 

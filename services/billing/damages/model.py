@@ -7,6 +7,7 @@ from services.contracts.base import id_of
 from services.contracts.billing import events, views
 from services.contracts.inventory.words import Cause
 from services.contracts.rentals.events import HouseRulesAdopted
+from services.contracts.texts import IdRef
 
 
 def damage_id_of(rental_id: str, barcode: str) -> str:
@@ -21,8 +22,8 @@ def damage_id_of(rental_id: str, barcode: str) -> str:
 class ChargeWaived(events.ChargeWaived):
     """Nobody pays for this damage."""
 
-    damage_id: str
-    resident_id: str
+    damage_id: IdRef
+    resident_id: IdRef
     assessed_at: datetime
 
 
@@ -30,8 +31,8 @@ class ChargeWaived(events.ChargeWaived):
 class ChargeOpened(events.ChargeOpened):
     """The rules don't cover this damage; a manager settles it with the resident."""
 
-    damage_id: str
-    resident_id: str
+    damage_id: IdRef
+    resident_id: IdRef
     assessed_at: datetime
 
 

@@ -10,6 +10,8 @@ from typing import Any
 from services.chassis.domain import Refused, command, event, make, replace, state
 from services.contracts.base import centre_of, derived_id
 from services.contracts.billing import events, views
+from services.contracts.billing.words import DeclineReason
+from services.contracts.texts import ApprovalNumber, CentreRef, CodeRef, IdRef
 
 FEE = "fee"
 
@@ -26,12 +28,12 @@ def payment_id_of(rental_id: str, purpose: str = FEE) -> str:
 class PaymentRequested:
     """The terminal is to take the fee of a rental."""
 
-    centre: str
-    payment_id: str
-    rental_id: str
-    resident_id: str
+    centre: CentreRef
+    payment_id: IdRef
+    rental_id: IdRef
+    resident_id: IdRef
     amount_krw: int
-    method: str
+    method: CodeRef
     requested_at: datetime
 
 
@@ -39,7 +41,7 @@ class PaymentRequested:
 class PaymentCaptured(events.PaymentCaptured):
     """The amount was taken. ``give_back``: the rental had come to nothing before this was known."""
 
-    approval_number: str
+    approval_number: ApprovalNumber
     give_back: bool
 
 
@@ -54,9 +56,9 @@ class PaymentDeclined(events.PaymentDeclined):
 class PaymentAbandoned:
     """The rental came to nothing: the terminal is to stop, and to give back what it took."""
 
-    centre: str
-    payment_id: str
-    rental_id: str
+    centre: CentreRef
+    payment_id: IdRef
+    rental_id: IdRef
     amount_krw: int
     abandoned_at: datetime
 
@@ -65,7 +67,7 @@ class PaymentAbandoned:
 class PaymentRefunded(events.PaymentRefunded):
     """``amount_krw`` was given back; ``refunded_krw`` in all by now, and ``remaining_krw`` still has to be."""
 
-    approval_number: str
+    approval_number: ApprovalNumber
     refunded_krw: int
     remaining_krw: int
     refunded_at: datetime
@@ -99,7 +101,7 @@ class RecordDecline:
     """The terminal declined."""
 
     payment_id: str
-    reason: str
+    reason: DeclineReason
 
 
 @command

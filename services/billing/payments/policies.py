@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from services.billing.adapters.card_terminal import PaymentAnswer, Terminal, card_terminal
+from services.billing.adapters.card_terminal import REASONS, PaymentAnswer, Terminal, card_terminal
 from services.billing.payments.model import (
     AbandonPayment,
     PaymentAbandoned,
@@ -72,7 +72,7 @@ def ask_terminal(terminal: Terminal, data: Mapping[str, Any]) -> Iterable[Record
     if answer.state == "approved":
         yield RecordCapture(payment_id=answer.id, approval_number=answer.approval_number or "")
     if answer.state == "declined":
-        yield RecordDecline(payment_id=answer.id, reason=answer.reason or "declined")
+        yield RecordDecline(payment_id=answer.id, reason=REASONS.get(answer.reason or "", "declined"))
 
 
 def cancel_at_terminal(terminal: Terminal, data: Mapping[str, Any]) -> Iterable[RecordRefund]:

@@ -20,6 +20,7 @@ from services.chassis.foundation import database, failpoints, metrics
 from services.chassis.foundation.codec import Malformed, canonical, convert, encode
 from services.chassis.service import CommandHandler, Service
 from services.contracts import refusals
+from services.contracts.base import Actor, RequestId
 
 log = structlog.get_logger()
 Clock = Callable[[], datetime]
@@ -64,9 +65,9 @@ class CommandFailed(Refused):
 class Metadata:
     """Who sends a command and why. ``expected_version``: the versions that its aggregate may have, any when empty."""
 
-    actor: Mapping[str, Any] | None = None
-    correlation_id: str | None = None
-    causation_id: str | None = None
+    actor: Actor | None = None
+    correlation_id: RequestId | None = None
+    causation_id: RequestId | None = None
     expected_version: tuple[int, ...] = ()
 
 

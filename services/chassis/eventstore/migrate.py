@@ -43,7 +43,7 @@ def migrate(service: str, url: str) -> list[str]:
     """Apply what is missing; returns the names. Two that start at once wait for each other."""
     applied = []
     with database.connect(url, patience=None) as conn, conn.transaction():
-        conn.execute("SELECT pg_advisory_xact_lock(7203040178)")
+        conn.execute("SELECT pg_advisory_xact_lock(7203040179)")
         conn.execute(
             "CREATE TABLE IF NOT EXISTS migration"
             " (name text PRIMARY KEY, digest text NOT NULL, at timestamptz DEFAULT now())"

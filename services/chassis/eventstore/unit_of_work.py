@@ -19,7 +19,9 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 from uuid import UUID, uuid5
 
 from services.chassis.domain import Delete, Join, Lane, Read, ScheduledCommand, Upsert, replace
+from services.chassis.foundation.codec import convert
 from services.chassis.service import FoldStep, Service
+from services.contracts.texts import form_of
 
 S = TypeVar("S")
 Tables = Mapping[type, dict[str, Any]]
@@ -244,6 +246,7 @@ class UnitOfWork:
         return {(row_type, key): self._tables[row_type][key] for row_type, key in places}
 
     def _fold(self, event: Any) -> tuple[Any, str, int]:
+        convert(event, form_of(event.__class__), from_attributes=True)
         aggregate: Any = self.service.aggregate_of[event.__class__]
         stream = event.STREAM.format_map(vars(event))
         key, table = stream.removeprefix(aggregate.STREAM.partition("{")[0]), self._tables[aggregate]

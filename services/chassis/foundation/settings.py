@@ -39,7 +39,7 @@ class Settings:
     @classmethod
     def from_env(cls) -> Settings:
         """Read the environment. Raises :class:`SettingMissing` with what to do."""
-        env = FileAwareEnv(eager=True)
+        env = FileAwareEnv(eager=True, strip_whitespace=True)
         try:
             host, _, port = env.str("NANUM_LISTEN", validate=_listen).rpartition(":")
             return cls(
@@ -48,7 +48,7 @@ class Settings:
                 host=host,
                 port=int(port),
                 sources=dict(pair.split("=", 1) for pair in env.str("NANUM_SOURCES").split()),
-                secret=env.str("NANUM_INTERNAL_SECRET", validate=_long_enough).strip(),
+                secret=env.str("NANUM_INTERNAL_SECRET", validate=_long_enough),
                 log_level=env.str("NANUM_LOG_LEVEL", "info"),
                 verify_at=env.time("NANUM_VERIFY_AT", None, validate=_has_offset),
             )
@@ -59,7 +59,7 @@ class Settings:
 def required(name: str) -> str:
     """One setting that must be there, for an adapter. Raises :class:`SettingMissing`."""
     try:
-        return FileAwareEnv().str(name)
+        return FileAwareEnv(strip_whitespace=True).str(name)
     except (EnvError, OSError, ValueError) as wrong:
         raise SettingMissing(f"{wrong}{NOWHERE}") from None
 
@@ -76,7 +76,7 @@ def _listen(text: str) -> None:
 
 
 def _long_enough(secret: str) -> None:
-    if len(secret.strip()) < SHORTEST_SECRET:
+    if len(secret) < SHORTEST_SECRET:
         raise marshmallow.ValidationError(f"a secret has at least {SHORTEST_SECRET} characters; make a new one")
 
 

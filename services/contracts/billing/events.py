@@ -3,16 +3,18 @@
 from datetime import datetime
 
 from services.contracts.base import Won, integration_event
+from services.contracts.billing.words import DeclineReason
 from services.contracts.inventory.words import Cause
+from services.contracts.texts import BarcodeRef, CentreRef, CodeRef, IdRef
 
 
 @integration_event("payment.captured")
 class PaymentCaptured:
     """The fee was taken."""
 
-    centre: str
-    payment_id: str
-    rental_id: str
+    centre: CentreRef
+    payment_id: IdRef
+    rental_id: IdRef
     amount_krw: Won
     captured_at: datetime
 
@@ -21,19 +23,19 @@ class PaymentCaptured:
 class PaymentDeclined:
     """The card was declined; nothing was taken."""
 
-    centre: str
-    payment_id: str
-    rental_id: str
-    reason: str
+    centre: CentreRef
+    payment_id: IdRef
+    rental_id: IdRef
+    reason: DeclineReason
 
 
 @integration_event("payment.refunded")
 class PaymentRefunded:
     """So much of what was taken was given back; more of it may follow."""
 
-    centre: str
-    payment_id: str
-    rental_id: str
+    centre: CentreRef
+    payment_id: IdRef
+    rental_id: IdRef
     amount_krw: Won
 
 
@@ -41,11 +43,11 @@ class PaymentRefunded:
 class ChargeWaived:
     """Nobody pays for a damage: the no-fault rule, with the cause that it rests on and the rules' version."""
 
-    centre: str
-    rental_id: str
-    barcode: str
+    centre: CentreRef
+    rental_id: IdRef
+    barcode: BarcodeRef
     cause: Cause
-    rule: str
+    rule: CodeRef
     rules_version: int
 
 
@@ -53,8 +55,8 @@ class ChargeWaived:
 class ChargeOpened:
     """A damage that the no-fault rule doesn't cover: a manager settles it with the resident."""
 
-    centre: str
-    rental_id: str
-    barcode: str
+    centre: CentreRef
+    rental_id: IdRef
+    barcode: BarcodeRef
     cause: Cause
     rules_version: int

@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from services.contracts.base import Won, view
-from services.contracts.billing.words import DamageState, PaymentState
+from services.contracts.billing.words import DamageState, DeclineReason, PaymentState
 from services.contracts.inventory.words import Cause
 
 
@@ -20,7 +20,7 @@ class Payment:
     method: str
     state: PaymentState
     approval_number: str | None
-    reason: str | None
+    reason: DeclineReason | None
     requested_at: datetime
     settled_at: datetime | None
     version: int

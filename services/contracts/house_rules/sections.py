@@ -6,6 +6,7 @@ from msgspec import Meta
 
 from services.contracts.base import Centre, value
 from services.contracts.house_rules.words import (
+    TIME_ZONE,
     BasisPoints,
     Clock,
     Count,
@@ -32,7 +33,7 @@ class CentreDescription:
     name_en: Text
     place_ko: Text
     place_en: Text
-    timezone: Annotated[str, Meta(min_length=1, max_length=60, examples=["Asia/Seoul"])]
+    timezone: Annotated[str, Meta(min_length=1, max_length=60, examples=["Asia/Seoul"]), TIME_ZONE]
     opened: Informative[Annotated[str, Meta(pattern=r"^\d{4}-\d{2}\Z", examples=["2021-03"])]]
 
 

@@ -5,6 +5,8 @@ from typing import Annotated, TypeVar
 
 from msgspec import Meta
 
+from services.contracts.texts import CATALOGUE_TEXT, Form, unseen
+
 T = TypeVar("T")
 Informative = Annotated[T, Meta(extra_json_schema={"x-informative": True})]
 
@@ -17,7 +19,8 @@ Clock = Annotated[
     ),
 ]
 Hours = tuple[Clock, Clock]
-Text = Annotated[str, Meta(min_length=1, max_length=100)]
+Text = Annotated[str, Meta(min_length=1, max_length=100, extra={"check": unseen}), CATALOGUE_TEXT]
+TIME_ZONE = Form(r"[A-Za-z0-9_+-]{1,30}(?:/[A-Za-z0-9_+-]{1,30}){0,2}")
 Word = Annotated[
     str,
     Meta(

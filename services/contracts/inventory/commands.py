@@ -4,7 +4,7 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from services.contracts.base import CategoryCode, Centre, Id, Krw, command, id_of
+from services.contracts.base import CategoryCode, Centre, Code, Id, Krw, Maker, Reference, command, id_of
 from services.contracts.inventory.words import Cause, Group, ItemNamed, Manual, Name, NightlyFee, Nights, Part
 
 
@@ -20,7 +20,7 @@ class DescribeCategory:
     purchase_price_krw: Krw
     fee_krw: NightlyFee
     max_nights: Nights
-    hazard: Annotated[str, Meta(min_length=1, max_length=40)]
+    hazard: Code
     briefing_required: bool
     manual_ko: Manual
     manual_en: Manual
@@ -66,8 +66,8 @@ class SendRepair:
     """Hand a damaged item to its maker's after-sales service."""
 
     repair_id: Id
-    maker: Annotated[str, Meta(min_length=1, max_length=100, examples=["Kovea A/S"])]
-    reference: Annotated[str, Meta(max_length=60)] = ""
+    maker: Maker
+    reference: Reference | None = None
 
 
 @command

@@ -4,6 +4,7 @@ from datetime import datetime
 
 from services.contracts.base import Won, id_of, integration_event
 from services.contracts.inventory.words import CategoryDescription, Cause, OfItem, ReadyReason
+from services.contracts.texts import CategoryRef, IdRef, MakerRef
 
 
 @integration_event("category.described")
@@ -20,24 +21,24 @@ class CategoryDescribed(CategoryDescription):
 class ItemRegistered(OfItem):
     """An item was entered into the books."""
 
-    category: str
+    category: CategoryRef
 
 
 @integration_event("item.made_ready")
 class ItemMadeReady(OfItem):
     """An item can be lent. ``after_rental``: the rental it came back from; ``repair_id``: the repair it came from."""
 
-    category: str
+    category: CategoryRef
     reason: ReadyReason
-    after_rental: str | None
-    repair_id: str | None
+    after_rental: IdRef | None
+    repair_id: IdRef | None
 
 
 @integration_event("item.cleaning_started")
 class ItemCleaningStarted(OfItem):
     """An item came back and rests until it is clean; ``until`` is null when staff has to clean it first."""
 
-    rental_id: str
+    rental_id: IdRef
     until: datetime | None
 
 
@@ -45,8 +46,8 @@ class ItemCleaningStarted(OfItem):
 class ItemDamaged(OfItem):
     """An item can't be lent until it is repaired."""
 
-    category: str
-    rental_id: str | None
+    category: CategoryRef
+    rental_id: IdRef | None
     cause: Cause
 
 
@@ -54,7 +55,7 @@ class ItemDamaged(OfItem):
 class ItemLost(OfItem):
     """An item can't be found."""
 
-    rental_id: str | None
+    rental_id: IdRef | None
 
 
 @integration_event("item.retired")
@@ -66,8 +67,8 @@ class ItemRetired(OfItem):
 class RepairOpened(OfItem):
     """A repair was opened for a damaged item."""
 
-    repair_id: str
-    rental_id: str | None
+    repair_id: IdRef
+    rental_id: IdRef | None
     cause: Cause
 
 
@@ -75,15 +76,15 @@ class RepairOpened(OfItem):
 class RepairSent(OfItem):
     """An item went to its maker."""
 
-    repair_id: str
-    maker: str
+    repair_id: IdRef
+    maker: MakerRef
 
 
 @integration_event("repair.returned")
 class RepairReturned(OfItem):
     """An item is back from its maker; the district bore the cost."""
 
-    repair_id: str
-    rental_id: str | None
+    repair_id: IdRef
+    rental_id: IdRef | None
     mended: bool
     cost_krw: Won

@@ -4,7 +4,7 @@ from datetime import date, datetime
 
 from services.contracts.base import view
 from services.contracts.inventory import words
-from services.contracts.inventory.words import Cause, ItemState, RepairState
+from services.contracts.inventory.words import Cause, ItemState, MissingPart, RepairState
 
 
 @view
@@ -32,7 +32,7 @@ class ItemRecord:
     state: ItemState
     last_rental: str | None
     repair_id: str | None
-    missing: tuple[str, ...]
+    missing: tuple[MissingPart, ...]
     damages: int
     version: int
 

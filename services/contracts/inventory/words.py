@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from msgspec import Meta
 
 from services.contracts.base import Barcode, Centre, Won, id_of, value
+from services.contracts.texts import CATALOGUE_TEXT, BarcodeRef, CatalogueText, CategoryRef, CentreRef, CodeRef, unseen
 
 Group = Literal["daily", "camping", "tool"]
 Condition = Literal["good", "dirty", "damaged", "lost"]
@@ -13,8 +14,8 @@ ItemState = Literal["preparing", "ready", "held", "out", "cleaning", "damaged", 
 ReadyReason = Literal["new", "cleaned", "repaired", "found"]
 RepairState = Literal["open", "sent", "mended", "scrapped"]
 
-Name = Annotated[str, Meta(min_length=1, max_length=100)]
-Manual = Annotated[str, Meta(min_length=1, max_length=4000)]
+Name = Annotated[str, Meta(min_length=1, max_length=100, extra={"check": unseen}), CATALOGUE_TEXT]
+Manual = Annotated[str, Meta(min_length=1, max_length=4000, extra={"check": unseen}), CATALOGUE_TEXT]
 Nights = Annotated[int, Meta(ge=1, le=365)]
 NightlyFee = Annotated[int, Meta(ge=0, description="ordinary fee of one charged night, whole won")]
 
@@ -29,21 +30,29 @@ class Part:
 
 
 @value
+class MissingPart:
+    """A part that an item lacks: its line in the category's parts checklist, from 1, and how many are missing."""
+
+    part: Annotated[int, Meta(ge=1, le=50, examples=[2])]
+    count: Annotated[int, Meta(ge=1, le=100, examples=[1])]
+
+
+@value
 class CategoryDescription:
     """What a category is, as it is published and answered."""
 
-    centre: str
-    code: str
+    centre: CentreRef
+    code: CategoryRef
     group: Group
-    name_ko: str
-    name_en: str
+    name_ko: CatalogueText
+    name_en: CatalogueText
     purchase_price_krw: Won
     fee_krw: Won
     max_nights: int
-    hazard: str
+    hazard: CodeRef
     briefing_required: bool
-    manual_ko: str
-    manual_en: str
+    manual_ko: CatalogueText
+    manual_en: CatalogueText
     parts: tuple[Part, ...]
 
 
@@ -51,8 +60,8 @@ class CategoryDescription:
 class OfItem:
     """What is about one item of a centre."""
 
-    centre: str
-    barcode: str
+    centre: CentreRef
+    barcode: BarcodeRef
 
     @property
     def item_id(self) -> str:

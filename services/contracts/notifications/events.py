@@ -2,43 +2,44 @@
 
 from services.contracts.base import integration_event
 from services.contracts.notifications.words import AnnouncementReason, NoticeTopic
+from services.contracts.texts import CategoryRef, CentreRef, CodeRef, IdRef
 
 
 @integration_event("contact.registered")
 class ContactRegistered:
     """A resident can be reached. The name, the phone and the mail address stay in notifications."""
 
-    centre: str
-    resident_id: str
+    centre: CentreRef
+    resident_id: IdRef
 
 
 @integration_event("notice.sent")
 class NoticeSent:
     """A notice went out."""
 
-    centre: str
-    notice_id: str
-    resident_id: str
+    centre: CentreRef
+    notice_id: IdRef
+    resident_id: IdRef
     topic: NoticeTopic
-    channel: str
+    channel: CodeRef
 
 
 @integration_event("notice.failed")
 class NoticeFailed:
     """A notice could not be sent."""
 
-    centre: str
-    notice_id: str
-    resident_id: str
+    centre: CentreRef
+    notice_id: IdRef
+    resident_id: IdRef
     topic: NoticeTopic
-    reason: str
+    reason: CodeRef
 
 
 @integration_event("announcement.published")
 class AnnouncementPublished:
     """A category's item is ready, and its description and manual are public."""
 
-    centre: str
-    announcement_id: str
-    category: str
+    centre: CentreRef
+    announcement_id: IdRef
+    category: CategoryRef
     reason: AnnouncementReason

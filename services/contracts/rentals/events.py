@@ -11,13 +11,14 @@ from services.contracts.rentals.words import (
     SuspensionReason,
     VerificationMethod,
 )
+from services.contracts.texts import BarcodeRef, CentreRef, CodeRef, IdRef
 
 
 @integration_event("house_rules.adopted")
 class HouseRulesAdopted:
     """A version of the house rules is in force."""
 
-    centre: str
+    centre: CentreRef
     rules_version: int
     rules: RulesDocument
 
@@ -26,16 +27,16 @@ class HouseRulesAdopted:
 class ResidentJoined:
     """A resident became a member."""
 
-    centre: str
-    resident_id: str
+    centre: CentreRef
+    resident_id: IdRef
 
 
 @integration_event("resident.verified")
 class ResidentVerified:
     """Staff saw the resident's identity."""
 
-    centre: str
-    resident_id: str
+    centre: CentreRef
+    resident_id: IdRef
     method: VerificationMethod
     verified_on: date
 
@@ -44,8 +45,8 @@ class ResidentVerified:
 class ResidentSuspended:
     """Nothing is lent to the resident until ``until`` is over."""
 
-    centre: str
-    resident_id: str
+    centre: CentreRef
+    resident_id: IdRef
     until: date
     reason: SuspensionReason
 
@@ -54,24 +55,24 @@ class ResidentSuspended:
 class ResidentReinstated:
     """A suspension is over, by its time or early."""
 
-    centre: str
-    resident_id: str
+    centre: CentreRef
+    resident_id: IdRef
 
 
 @integration_event("rental.requested")
 class RentalRequested:
     """Items are held for a resident at the desk, and the fee is quoted."""
 
-    centre: str
-    rental_id: str
-    resident_id: str
+    centre: CentreRef
+    rental_id: IdRef
+    resident_id: IdRef
     items: tuple[RentedItem, ...]
     nights: int
     charged_nights: int
     due_on: date
     due_at: datetime
     fee_krw: Won
-    payment_method: str
+    payment_method: CodeRef
     rules_version: int
     requested_at: datetime
 
@@ -80,14 +81,14 @@ class RentalRequested:
 class RentalStarted:
     """The fee is paid (or nothing was due), and the items are out."""
 
-    centre: str
-    rental_id: str
-    resident_id: str
+    centre: CentreRef
+    rental_id: IdRef
+    resident_id: IdRef
     items: tuple[RentedItem, ...]
     due_on: date
     due_at: datetime
     fee_krw: Won
-    payment_id: str | None
+    payment_id: IdRef | None
     started_at: datetime
 
 
@@ -95,10 +96,10 @@ class RentalStarted:
 class RentalCancelled:
     """The rental came to nothing, and the items are released."""
 
-    centre: str
-    rental_id: str
-    resident_id: str
-    barcodes: tuple[str, ...]
+    centre: CentreRef
+    rental_id: IdRef
+    resident_id: IdRef
+    barcodes: tuple[BarcodeRef, ...]
     reason: CancellationReason
 
 
@@ -106,11 +107,11 @@ class RentalCancelled:
 class RentalItemsReturned:
     """Items of a rental came back."""
 
-    centre: str
-    rental_id: str
-    resident_id: str
+    centre: CentreRef
+    rental_id: IdRef
+    resident_id: IdRef
     items: tuple[CheckedItem, ...]
-    still_out: tuple[str, ...]
+    still_out: tuple[BarcodeRef, ...]
     late_days: int
     rules_version: int
     returned_at: datetime
@@ -120,9 +121,9 @@ class RentalItemsReturned:
 class RentalReturned:
     """The last item of a rental is back."""
 
-    centre: str
-    rental_id: str
-    resident_id: str
+    centre: CentreRef
+    rental_id: IdRef
+    resident_id: IdRef
     late_days: int
     returned_at: datetime
 
@@ -131,8 +132,8 @@ class RentalReturned:
 class RentalMarkedOverdue:
     """The due day is over, and items are still out."""
 
-    centre: str
-    rental_id: str
-    resident_id: str
-    barcodes: tuple[str, ...]
+    centre: CentreRef
+    rental_id: IdRef
+    resident_id: IdRef
+    barcodes: tuple[BarcodeRef, ...]
     due_on: date

@@ -5,8 +5,9 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
-from services.contracts.base import Barcode, Won, value
-from services.contracts.inventory.words import Cause, Condition
+from services.contracts.base import Barcode, Code, Won, value
+from services.contracts.inventory.words import Cause, Condition, MissingPart
+from services.contracts.texts import BarcodeRef, CategoryRef
 
 RentalState = Literal["awaiting_payment", "out", "returned", "cancelled"]
 HolderState = Literal["held", "out", "checking"]
@@ -20,7 +21,7 @@ CancellationReason = Literal["payment_declined", "payment_unanswered"]
 class PaymentChoice:
     """How the fee is paid."""
 
-    method: Annotated[str, Meta(min_length=1, max_length=40, examples=["card_terminal"])]
+    method: Code
 
 
 @value
@@ -30,15 +31,15 @@ class ReturnedItem:
     barcode: Barcode
     condition: Condition
     cause: Cause | None = None
-    missing: Annotated[tuple[Annotated[str, Meta(min_length=1, max_length=100)], ...], Meta(max_length=50)] = ()
+    missing: Annotated[tuple[MissingPart, ...], Meta(max_length=50)] = ()
 
 
 @value
 class RentedItem:
     """One item of a rental with its nightly fee at the time."""
 
-    barcode: str
-    category: str
+    barcode: BarcodeRef
+    category: CategoryRef
     fee_krw: Won
 
 
@@ -56,11 +57,11 @@ class RentalLine:
 class CheckedItem:
     """One item that came back; ``ready_from`` is when its cleaning buffer ends, null when it needs none."""
 
-    barcode: str
-    category: str
+    barcode: BarcodeRef
+    category: CategoryRef
     condition: Condition
     cause: Cause | None
-    missing: tuple[str, ...]
+    missing: tuple[MissingPart, ...]
     ready_from: datetime | None
 
 

@@ -8,8 +8,9 @@ from services.chassis.domain import Refused, command, event, make, replace, stat
 from services.contracts import refusals
 from services.contracts.base import id_of
 from services.contracts.inventory import events, views
-from services.contracts.inventory.words import Cause, Condition, OfItem
+from services.contracts.inventory.words import Cause, Condition, MissingPart, OfItem
 from services.contracts.rentals import events as rentals
+from services.contracts.texts import IdRef
 from services.inventory.repairs.model import RepairOpened, RepairReturned, RepairSent
 
 # -- events --
@@ -29,15 +30,15 @@ class ItemMadeReady(events.ItemMadeReady):
 class ItemCleaningStarted(events.ItemCleaningStarted):
     """The item came back and rests until it is clean: by itself at ``until``, or (None) when staff says so."""
 
-    missing: tuple[str, ...]
+    missing: tuple[MissingPart, ...]
 
 
 @event("item.returned_incomplete", stream="item-{centre}.{barcode}")
 class ItemReturnedIncomplete(OfItem):
     """The item came back without some of its parts; it is prepared again before it can be lent."""
 
-    rental_id: str
-    missing: tuple[str, ...]
+    rental_id: IdRef
+    missing: tuple[MissingPart, ...]
 
 
 @event(stream="item-{centre}.{barcode}")
@@ -66,7 +67,7 @@ class ReceiveItem:
     rental_id: str
     condition: Condition
     cause: Cause | None
-    missing: tuple[str, ...]
+    missing: tuple[MissingPart, ...]
     ready_from: datetime | None
 
 

@@ -6,6 +6,7 @@ from typing import Any
 from services.chassis.domain import Refused, event, replace, state
 from services.contracts import refusals
 from services.contracts.inventory import events, views
+from services.contracts.texts import ReferenceRef
 
 # -- events --
 
@@ -21,7 +22,7 @@ class RepairOpened(events.RepairOpened):
 class RepairSent(events.RepairSent):
     """The item is at its maker."""
 
-    reference: str
+    reference: ReferenceRef | None
     sent_at: datetime
 
 

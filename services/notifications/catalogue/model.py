@@ -4,6 +4,7 @@ from services.chassis.domain import make, state, value
 from services.contracts.base import id_of
 from services.contracts.inventory.events import CategoryDescribed
 from services.contracts.inventory.words import Group, Part
+from services.contracts.texts import CatalogueText
 
 
 @value
@@ -11,12 +12,12 @@ class Description:
     """What a category is called, what it costs for a night, how it is used, what belongs to it."""
 
     group: Group
-    name_ko: str
-    name_en: str
+    name_ko: CatalogueText
+    name_en: CatalogueText
     fee_krw: int
     max_nights: int
-    manual_ko: str
-    manual_en: str
+    manual_ko: CatalogueText
+    manual_en: CatalogueText
     parts: tuple[Part, ...]
 
 

@@ -8,6 +8,7 @@ from services.contracts import refusals
 from services.contracts.base import derived_id
 from services.contracts.notifications import events, views
 from services.contracts.notifications.words import NoticeTopic
+from services.contracts.texts import BarcodeRef, CentreRef, IdRef
 
 
 def notice_id(centre: str, topic: NoticeTopic, occasion: str) -> str:
@@ -22,7 +23,7 @@ def notice_id(centre: str, topic: NoticeTopic, occasion: str) -> str:
 class Reminder:
     """A notice to queue when its time comes, if the rental is still out then."""
 
-    notice_id: str
+    notice_id: IdRef
     topic: NoticeTopic
     due_at: datetime
 
@@ -34,12 +35,12 @@ class Reminder:
 class NoticeQueued:
     """A resident is to be told something. ``reminders`` will follow it."""
 
-    centre: str
-    notice_id: str
-    resident_id: str
+    centre: CentreRef
+    notice_id: IdRef
+    resident_id: IdRef
     topic: NoticeTopic
-    about: str
-    barcode: str | None
+    about: IdRef
+    barcode: BarcodeRef | None
     reminders: tuple[Reminder, ...]
     queued_at: datetime
 
@@ -48,11 +49,11 @@ class NoticeQueued:
 class NoticeDropped:
     """A reminder became pointless: the rental was no longer out."""
 
-    centre: str
-    notice_id: str
-    resident_id: str
+    centre: CentreRef
+    notice_id: IdRef
+    resident_id: IdRef
     topic: NoticeTopic
-    about: str
+    about: IdRef
     dropped_at: datetime
 
 

@@ -9,6 +9,7 @@ from services.contracts import refusals
 from services.contracts.base import id_of, within
 from services.contracts.rentals import events, views
 from services.contracts.rentals.words import RentalLine
+from services.contracts.texts import BarcodeRef, CentreRef, IdRef
 
 # -- events --
 
@@ -51,9 +52,9 @@ class RentalMarkedOverdue(events.RentalMarkedOverdue):
 class RentalItemReleased:
     """An item that came back can be lent again."""
 
-    centre: str
-    rental_id: str
-    barcode: str
+    centre: CentreRef
+    rental_id: IdRef
+    barcode: BarcodeRef
 
 
 # -- commands of the service itself --

@@ -2,7 +2,7 @@
 
 from services.chassis.domain import Refused, state
 from services.contracts import refusals
-from services.contracts.inventory.words import Group
+from services.contracts.inventory.words import Group, Part
 
 
 class ItemUnknown(Refused):
@@ -41,3 +41,11 @@ class LendingCategory:
     name_en: str
     fee_krw: int
     max_nights: int
+
+
+@state("parts_checklist", key="category_id")
+class PartsChecklist:
+    """The parts that belong to each item of a category; a part's number is its line, from 1."""
+
+    category_id: str
+    parts: tuple[Part, ...]

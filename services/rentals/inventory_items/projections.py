@@ -7,7 +7,7 @@ from services.chassis.domain import make, replace
 from services.chassis.service import Projection
 from services.contracts.base import id_of
 from services.contracts.inventory import events
-from services.rentals.inventory_items.model import InventoryItem, LendingCategory
+from services.rentals.inventory_items.model import InventoryItem, LendingCategory, PartsChecklist
 
 STATE_AFTER: Mapping[type, str] = {
     events.ItemRegistered: "preparing",
@@ -32,7 +32,13 @@ def evolve_category(category: LendingCategory | None, event: events.CategoryDesc
     return make(LendingCategory, event, group_code=event.group)
 
 
+def evolve_parts(parts: PartsChecklist | None, event: events.CategoryDescribed) -> PartsChecklist:
+    """The parts as inventory last described them."""
+    return make(PartsChecklist, event)
+
+
 PROJECTIONS = (
     Projection(InventoryItem, evolve_item, tuple(STATE_AFTER)),
     Projection(LendingCategory, evolve_category, (events.CategoryDescribed,)),
+    Projection(PartsChecklist, evolve_parts, (events.CategoryDescribed,)),
 )

@@ -1,19 +1,29 @@
 """Decisions about the end of a rental: take back, mark overdue, release what was checked."""
 
+from collections import Counter
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
 from services.chassis.domain import Join, Read, StateReader, make, reads
 from services.contracts.base import centre_of, id_of
+from services.contracts.inventory.words import MissingPart
 from services.contracts.rentals.commands import ReturnItems
 from services.contracts.rentals.words import CheckedItem, ReturnedItem
 from services.rentals.checkout import model as checkout
 from services.rentals.checkout.model import ItemAllocation, Rental, known_rental
 from services.rentals.house_rules.model import HouseRules, Rules, in_force
-from services.rentals.inventory_items.model import InventoryItem, LendingCategory
+from services.rentals.inventory_items.model import InventoryItem, LendingCategory, PartsChecklist
 from services.rentals.residents.model import Resident, known_resident
-from services.rentals.returns.model import CauseMissing, ItemNotInRental, MarkOverdue, ReleaseItem, RentalNotOut
+from services.rentals.returns.model import (
+    CauseMissing,
+    ItemNotInRental,
+    MarkOverdue,
+    PartUnknown,
+    ReleaseItem,
+    RentalNotOut,
+    TooManyMissing,
+)
 
 
 def _return_reads(command: ReturnItems) -> Iterable[Read]:
@@ -24,6 +34,7 @@ def _return_reads(command: ReturnItems) -> Iterable[Read]:
     for item_id in (id_of(centre, found.barcode) for found in command.items):
         yield InventoryItem, item_id
         yield LendingCategory, Join(InventoryItem, item_id, "category_id")
+        yield PartsChecklist, Join(InventoryItem, item_id, "category_id")
 
 
 @reads(_return_reads)
@@ -68,8 +79,23 @@ def _checked(found: ReturnedItem, rental: Rental, rules: Rules, read: StateReade
         CheckedItem,
         found,
         category=next(line.category for line in rental.items if line.barcode == found.barcode),
+        missing=_missing(found, read(PartsChecklist, item.category_id) if item else None),
         ready_from=rules.ready_from(now, group) if group else None,
     )
+
+
+def _missing(found: ReturnedItem, checklist: PartsChecklist | None) -> tuple[MissingPart, ...]:
+    """What is missing, by part; a part that is named twice is counted together."""
+    parts, counts = checklist.parts if checklist else (), Counter[int]()
+    for each in found.missing:
+        counts[each.part] += each.count
+    for part, count in sorted(counts.items()):
+        if part > len(parts) or count > parts[part - 1].qty:
+            refused = PartUnknown if part > len(parts) else TooManyMissing
+            en = ", ".join(f"{n} {each.en} ({each.qty})" for n, each in enumerate(parts, 1)) or "none"
+            ko = ", ".join(f"{n} {each.ko} ({each.qty})" for n, each in enumerate(parts, 1)) or "없음"
+            raise refused(barcode=found.barcode, part=part, count=count, parts=en, parts_ko=ko)
+    return tuple(MissingPart(part=part, count=count) for part, count in sorted(counts.items()))
 
 
 def _suspension(returned: checkout.RentalItemsReturned, rules: Rules, read: StateReader, now: datetime) -> list[Any]:

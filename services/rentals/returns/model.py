@@ -38,6 +38,20 @@ class ItemNotInRental(Refused):
     ko = "물품 {barcode}은(는) 이 대여에 속하지 않습니다. 데스크에서 스캔해 확인하세요."
 
 
+class PartUnknown(Refused):
+    """Item {barcode} has no part {part}. Its parts: {parts}."""
+
+    kind = refusals.INVALID
+    ko = "물품 {barcode}에는 {part}번 부속품이 없습니다. 부속품: {parts_ko}."
+
+
+class TooManyMissing(Refused):
+    """Item {barcode} can't lack {count} of part {part}; its parts: {parts}."""
+
+    kind = refusals.INVALID
+    ko = "물품 {barcode}의 {part}번 부속품이 {count}개 없을 수는 없습니다. 부속품: {parts_ko}."
+
+
 class CauseMissing(Refused):
     """Item {barcode} is damaged: say the cause, as it decides who pays."""
 

@@ -124,10 +124,19 @@ def run(effect: Callable[..., Any], **answer: Any) -> list[Any]:
 def test_what_the_terminal_answers_is_recorded() -> None:
     approved = run(ask_terminal, state="approved", approval_number="7")
     assert approved == [RecordCapture(payment_id=PAYMENT, approval_number="7")]
-    assert run(ask_terminal, state="declined", reason="no") == [RecordDecline(payment_id=PAYMENT, reason="no")]
+    assert declined("card_expired") == [RecordDecline(payment_id=PAYMENT, reason="card_expired")]
     assert run(ask_terminal, state="cancelled") == []
     with pytest.raises(RetryLater):
         run(ask_terminal, state="pending")
+
+
+def test_a_reason_in_the_terminals_own_words_is_not_repeated() -> None:
+    for reason in ("김나눔 010-1234-5678", "", None):
+        assert declined(reason) == [RecordDecline(payment_id=PAYMENT, reason="declined")]
+
+
+def declined(reason: str | None) -> list[Any]:
+    return run(ask_terminal, state="declined", reason=reason)
 
 
 def test_a_cancellation_is_a_refund_only_when_money_had_been_taken() -> None:

@@ -23,4 +23,4 @@ def test_another_centre_gets_the_same_rules_and_barcodes_under_commands_of_its_o
 
 def test_the_seed_acts_in_the_centre_that_it_seeds() -> None:
     for command in (*house_rules(centre=OTHER), *stock(centre=OTHER)):
-        assert command["meta"]["actor"] == {"role": "seed", "subject": "seed", "centre": OTHER}
+        assert command["meta"]["actor"] == {"role": "seed", "centre": OTHER}

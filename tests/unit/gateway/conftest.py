@@ -12,17 +12,21 @@ import pytest
 import requests
 import structlog
 import uvicorn
+import uvloop
 from joserfc import jwt
 from joserfc.jwk import OctKey
 
-from gateway.__main__ import SERVER
+from gateway.__main__ import server
 from gateway.app import build
+from gateway.http.connections import Connections
+from gateway.metrics import Metrics
 from gateway.settings import Settings
 from tests.unit.gateway.services import SECRET, Stage
 
 TOKEN_SECRET = "token-secret-of-the-gateway-tests-0123456789"
 PSEUDONYM_SECRET = "pseudonym-secret-of-the-gateway-tests-0123456789"
 CENTRE = "gwangju-namgu"
+MOST, MOST_OF_ONE = 330, 300  # connections
 DEADLINE = 0.5  # seconds; short, because some tests wait for it to pass
 
 
@@ -42,7 +46,7 @@ class Gateway:
     """A running gateway, with the loop that it and the stand-ins live in."""
 
     def __init__(self) -> None:
-        self.loop = asyncio.new_event_loop()
+        self.loop = uvloop.new_event_loop()
         self.stage = Stage()
         self._thread = threading.Thread(target=self.loop.run_forever, daemon=True)
         self._thread.start()
@@ -50,8 +54,11 @@ class Gateway:
         self.run(self._serve())
 
     async def _serve(self) -> None:
-        app = build(settings(self.sources), deadline=DEADLINE)
-        self.server = uvicorn.Server(uvicorn.Config(app, port=0, **{**SERVER, "loop": "none"}))
+        metrics, configured = Metrics(), settings(self.sources)
+        self.connections = Connections(metrics, most=MOST, most_of_one=MOST_OF_ONE, proxies=["127.0.0.9"])
+        app = build(configured, metrics=metrics, deadline=DEADLINE)
+        config = uvicorn.Config(app, port=0, **{**server(configured, self.connections), "loop": "none"})
+        self.server = uvicorn.Server(config)
         self._serving = self.loop.create_task(self.server.serve())
         while not self.server.started:
             await asyncio.sleep(0.005)

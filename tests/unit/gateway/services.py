@@ -104,6 +104,8 @@ class Stage:
         name = request.match_info["name"]
         params = dict(request.query)
         self.asked.append((service, name, params))
+        if self.gate is not None:
+            await self.gate.wait()
         if "newer_than" in params:
             await self._changed(service, name, int(params["newer_than"]), float(params["wait"]))
         if (service, name) not in self.rows:

@@ -42,7 +42,7 @@ def test_a_hundred_at_once_travel_in_few_requests(gateway: Gateway, stage: Stage
         else:
             assert (status, answer["nights"]) == (201, number + 1)  # everybody got their own outcome
     assert len(stage.commands("rentals")) == 100
-    assert len(stage.batches["rentals"]) < 30
+    assert len(stage.batches["rentals"]) < 50
     assert max(map(len, stage.batches["rentals"])) <= 64
     assert stage.most_at_once <= 2
 
@@ -76,7 +76,7 @@ def test_commands_whose_time_is_up_are_not_sent_any_more(gateway: Gateway, stage
 
     answers = gateway.run(overload())
     assert {status for status, _ in answers} == {503}
-    assert len(stage.commands("rentals")) <= 128  # two batches were under way, the rest never left
+    assert len(stage.commands("rentals")) <= 192  # two batches were under way, one more may follow; the rest never left
 
 
 def test_a_full_queue_says_so_at_once(gateway: Gateway, stage: Stage) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import time
 
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from tests.unit.gateway.conftest import CENTRE, RENTAL_ID, RESIDENT_ID, Client, Gateway, lending, token
 from tests.unit.gateway.services import Stage, accepted, refused
 
+SCAN = "4bf92f3577b34da6a3ce929d0e0e4736"
 KEY = {"Idempotency-Key": "checkout-1"}
 RETURN = {"items": [{"barcode": "NG-C10-001", "condition": "good"}]}
 
@@ -27,17 +29,29 @@ def rental(state: str = "out", version: int = 2, resident_id: str = RESIDENT_ID)
 
 def test_a_rental_is_requested_and_its_row_passed_through(desk: Client, stage: Stage) -> None:
     stage.decide["request_rental"] = awaiting
-    answer = desk.post("/v1/rentals", json=lending(), headers={**KEY, "X-Request-Id": "scan-77"})
+    answer = desk.post("/v1/rentals", json=lending(), headers={**KEY, "X-Request-Id": SCAN})
     [command] = stage.commands("rentals")
     assert answer.status_code == 201
     assert answer.content == json.dumps(awaiting(command)["result"]).encode()  # the very bytes of the service
     assert answer.headers["ETag"] == '"1"'
     assert answer.headers["Location"] == f"/v1/rentals/{command['data']['rental_id']}"
-    assert answer.headers["X-Request-Id"] == "scan-77"
+    assert answer.headers["X-Request-Id"] == SCAN
     assert command["name"] == "request_rental"
-    assert command["meta"] == {"actor": {"role": "desk", "subject": "desk-1"}, "correlation_id": "scan-77"}
+    actor = {"role": "desk", "subject": command["meta"]["actor"]["subject"], "centre": CENTRE}
+    assert command["meta"] == {"actor": actor, "correlation_id": SCAN}
     assert command["data"] == {**lending(), "rental_id": command["data"]["rental_id"]}
     assert command["data"]["rental_id"].startswith(f"{CENTRE}.")
+
+
+def test_who_did_it_is_told_by_an_opaque_name(gateway: Gateway, stage: Stage) -> None:
+    for who in ("kim.younghee@example.org", "kim.younghee@example.org", "park"):
+        Client(gateway.url, token(subject=who)).post("/v1/rentals", json=lending(), headers=KEY)
+    there = {"resident_id": f"busan-suyeong.{'a' * 32}"}
+    elsewhere = Client(gateway.url, token(subject="park", centre="busan-suyeong"))
+    elsewhere.post("/v1/rentals", json=lending(**there), headers=KEY)
+    first, again, other, abroad = [command["meta"]["actor"]["subject"] for command in stage.commands("rentals")]
+    assert first == again and len({first, other, abroad}) == 3
+    assert all(re.fullmatch(r"a-[0-9a-f]{24}", subject) for subject in (first, other, abroad))
 
 
 def test_a_repeated_key_gives_the_same_ids(desk: Client, stage: Stage, gateway: Gateway) -> None:
@@ -212,7 +226,7 @@ def test_what_if_match_names_goes_with_the_command(
 ) -> None:
     headers = {"Idempotency-Key": "r", **({} if header is None else {"If-Match": header})}
     assert desk.post(f"/v1/rentals/{RENTAL_ID}/return", json=RETURN, headers=headers).status_code == 200
-    assert desk.post(f"/v1/repairs/{RENTAL_ID}/sent", json={"maker": "Kovea"}, headers=headers).status_code == 200
+    assert desk.post(f"/v1/repairs/{RENTAL_ID}/sent", json={"maker": "kovea"}, headers=headers).status_code == 200
     [returning], [sending] = stage.commands("rentals"), stage.commands("inventory")
     assert returning["meta"].get("expected_version") == sending["meta"].get("expected_version") == expected
 

@@ -88,7 +88,12 @@ def test_one_wrong_value_is_enough() -> None:
 
 def test_what_is_sent_every_day_is_accepted() -> None:
     returning = struct_of(ReturnItems, FILLED)
-    item = {"barcode": "NG-C10-001", "condition": "damaged", "cause": "inexperience", "missing": ["팩"]}
+    item = {
+        "barcode": "NG-C10-001",
+        "condition": "damaged",
+        "cause": "inexperience",
+        "missing": [{"part": 2, "count": 1}],
+    }
     assert accepts(returning, {"items": [item, {"barcode": "NG-C10-002", "condition": "good", "cause": None}]})
     assert {"RequestRental", "ReturnItems", "Scan"} <= {route.body.__name__ for route in BODIES if route.body}
 

@@ -171,13 +171,13 @@ def test_a_request_is_one_log_line_without_anything_personal(gateway: Gateway, s
     stage.rows["notifications", "contacts"] = (None, {"data": [], "next": None})
     with structlog.testing.capture_logs() as lines:
         client = Client(gateway.url, token())
-        client.get("/v1/residents", params={"phone": "010-1234-5678"}, headers={"X-Request-Id": "r-1"})
+        client.get("/v1/residents", params={"phone": "010-1234-5678"}, headers={"X-Request-Id": "4bf92f3577b34da6"})
         client.post("/v1/residents", json={"name": "김나눔", "phone": "010-1234-5678", "x": 1})
     [found, refused] = [line for line in lines if line["event"] == "request"]
     assert found | {"ms": 0} == {
         "event": "request",
         "log_level": "info",
-        "request_id": "r-1",
+        "request_id": "4bf92f3577b34da6",
         "method": "GET",
         "route": "/v1/residents",
         "status": 200,

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from services.contracts.base import id_of
-from services.contracts.inventory.words import Cause, Condition, Part
+from services.contracts.inventory.words import Cause, Condition, MissingPart, Part
 from services.contracts.rentals.events import RentalItemsReturned, RentalRequested, RentalStarted
 from services.contracts.rentals.words import CheckedItem, RentedItem
 from services.inventory.catalogue.model import CategoryDescribed
@@ -82,7 +82,7 @@ def rental_started(rental_id: str = RENTAL) -> RentalStarted:
 def items_returned(
     condition: Condition = "good",
     cause: Cause | None = None,
-    missing: tuple[str, ...] = (),
+    missing: tuple[MissingPart, ...] = (),
     ready_from: datetime | None = None,
     rental_id: str = RENTAL,
 ) -> RentalItemsReturned:

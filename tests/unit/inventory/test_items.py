@@ -10,6 +10,7 @@ import pytest
 from services.chassis.domain import ScheduledCommand
 from services.contracts.base import id_of
 from services.contracts.inventory.commands import MakeItemReady, RegisterItem, ReportDamage, ReportLost, RetireItem
+from services.contracts.inventory.words import MissingPart
 from services.contracts.rentals.events import RentalCancelled
 from services.inventory.catalogue.model import CategoryDescribed
 from services.inventory.items.model import FinishCleaning, Item, ItemCleaningStarted, ItemRegistered, RentedOut
@@ -115,8 +116,9 @@ class TestBack:
         s.when(MAKE_READY).then_types("item.made_ready")
 
     def test_with_parts_missing_it_is_prepared_again(self) -> None:
-        s = back(missing=("chair",)).then_types("item.returned_incomplete")
-        assert (s.row(Item, CHAIR_ID).state, s.row(Item, CHAIR_ID).missing) == ("preparing", ("chair",))
+        pegs = (MissingPart(part=2, count=3),)
+        s = back(missing=pegs).then_types("item.returned_incomplete")
+        assert (s.row(Item, CHAIR_ID).state, s.row(Item, CHAIR_ID).missing) == ("preparing", pegs)
 
     def test_lost_it_is_lost(self) -> None:
         assert back("lost", cause="lost").then_types("item.lost").events[0].rental_id == RENTAL

@@ -9,7 +9,7 @@ from tests.support.scenario import MONDAY
 from tests.unit.inventory.stories import CENTRE, CHAIR, CHAIR_ID, REPAIR, THE_CHAIR, back, ready
 
 WORN, MAKE_READY = ReportDamage(**THE_CHAIR, cause="wear"), MakeItemReady(**THE_CHAIR)
-SEND = SendRepair(repair_id=REPAIR, maker="Kovea A/S")
+SEND = SendRepair(repair_id=REPAIR, maker="kovea")
 MENDED = ReturnRepair(repair_id=REPAIR, mended=True, cost_krw=12000)
 SCRAPPED = ReturnRepair(repair_id=REPAIR, mended=False, cost_krw=0)
 

@@ -8,6 +8,7 @@ import pytest
 
 from services.chassis.domain import Refused, ScheduledCommand
 from services.contracts.inventory.events import ItemCleaningStarted
+from services.contracts.inventory.words import MissingPart
 from services.contracts.rentals import queries
 from services.rentals.checkout.model import ItemAllocation, Rental
 from services.rentals.checkout.queries import holder
@@ -58,6 +59,20 @@ class TestReturn:
 
     def test_damage_needs_its_cause(self):
         out().when(back(condition="damaged")).then_refused("cause_missing", barcode=CHAIR)
+
+    def test_parts_that_are_missing_are_counted_by_their_line_in_the_checklist(self):
+        pegs = (MissingPart(part=2, count=1), MissingPart(part=1, count=1), MissingPart(part=2, count=2))
+        at = out().when(back(missing=pegs)).then_types("rental.items_returned", "rental.returned")
+        assert at.events[0].items[0].missing == (MissingPart(part=1, count=1), MissingPart(part=2, count=3))
+
+    def test_a_part_that_the_category_does_not_have_is_refused_with_those_that_it_has(self):
+        parts = {"parts": "1 chair (1), 2 peg (4)", "parts_ko": "1 의자 (1), 2 팩 (4)"}
+        out().when(back(missing=(MissingPart(part=3, count=1),))).then_refused("part_unknown", part=3, **parts)
+
+    def test_no_more_parts_are_missing_than_there_were(self):
+        twice = (MissingPart(part=2, count=3), MissingPart(part=2, count=2))
+        out().when(back(missing=twice)).then_refused("too_many_missing", part=2, count=5)
+        out().when(back(missing=(MissingPart(part=2, count=4),))).then_types("rental.items_returned", "rental.returned")
 
     def test_of_an_item_of_another_rental_is_refused(self):
         out(CHAIR).when(back(DRILL)).then_refused("item_not_in_rental")

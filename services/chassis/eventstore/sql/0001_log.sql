@@ -246,5 +246,5 @@ begin
     return dropped;
 end $$;
 
--- After a restore or a promotion: readers of the log as it was before notice that it is another one.
+-- After a restore or a promotion: readers of the log as it was before see that it is another one.
 create function new_epoch() returns uuid language sql as 'update log set epoch = gen_random_uuid() returning epoch';

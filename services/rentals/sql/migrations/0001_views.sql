@@ -69,3 +69,5 @@ create table lending_category (
     fee_krw integer not null,
     max_nights integer not null
 );
+
+create table parts_checklist (category_id text primary key, parts jsonb not null);
