@@ -219,7 +219,7 @@ class TestEffects:
             working.claim()
         (line,) = [each for each in said if each["event"] == "job_does_not_succeed"]
         assert (line["attempts"], line["why"], line["since"]) == (10, "away", MONDAY.isoformat())
-        assert REGISTRY.get_sample_value("nanum_jobs_overdue_seconds", {"name": "expire_payment"}) == 60
+        assert REGISTRY.get_sample_value("nanum_jobs_late_seconds", {"name": "expire_payment"}) == 60
 
     def test_one_that_takes_long_keeps_its_lease_and_is_not_begun_twice(self, desk):
         desk.do(lend(desk.resident(), "NG-C10-001"))
@@ -309,7 +309,7 @@ class TestJobsOfAnotherRelease:
         assert desk.rows("SELECT attempts FROM job WHERE name = 'send_pigeon'") == [(0,), (0,)]
         assert "send_pigeon" in working.trouble
         assert REGISTRY.get_sample_value("nanum_jobs_unknown", {"name": "send_pigeon"}) == 1
-        assert REGISTRY.get_sample_value("nanum_jobs_overdue_seconds", {"name": "send_pigeon"}) == 120
+        assert REGISTRY.get_sample_value("nanum_jobs_late_seconds", {"name": "send_pigeon"}) == 120
 
         def send_pigeon(_, data):
             return []

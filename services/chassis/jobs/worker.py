@@ -53,7 +53,7 @@ class Worker:
         self._known = service.handler_named.keys() | service.effect_of.keys()
         self._at_hand: dict[UUID, dict[str, Any]] = {}
         self._one_carries_out = threading.Lock()  # waiting for the log's lock would only hold connections
-        self._overdue: dict[str, float] = {}
+        self._late: dict[str, float] = {}
         self._unknown: dict[str, datetime] = {}
         self._stopping, self._tidied, self._renewed, self._next = False, clock(), clock(), clock()
 
@@ -125,15 +125,15 @@ class Worker:
         since = [(each.name, at) for each in waiting for at in (each.due, each.failing_since) if at]
         since += [(job["name"], job["due"]) for job in list(self._at_hand.values())]
         oldest = {name: min(at for of, at in since if of == name) for name, _ in since}
-        overdue = {name: max(0.0, (now - at).total_seconds()) for name, at in oldest.items()}
+        late = {name: max(0.0, (now - at).total_seconds()) for name, at in oldest.items()}
         unknown = {name: at for name, at in oldest.items() if at <= now and name not in self._known}
-        for name in self._overdue.keys() | overdue.keys():
-            metrics.JOBS_OVERDUE.labels(name).set(overdue.get(name, 0.0))
+        for name in self._late.keys() | late.keys():
+            metrics.JOBS_LATE.labels(name).set(late.get(name, 0.0))
         for name in self._unknown.keys() | unknown.keys():
             metrics.JOBS_UNKNOWN.labels(name).set(name in unknown)
             if name not in self._unknown:
                 log.error("job_unknown", name=name, since=unknown[name].isoformat())
-        self._overdue, self._unknown = overdue, unknown
+        self._late, self._unknown = late, unknown
 
     @property
     def trouble(self) -> str | None:
