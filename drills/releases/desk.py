@@ -51,7 +51,7 @@ class Desk:
     def _repair(self, session: requests.Session, barcode: str, number: int) -> None:
         repair_id, item = id_of(self.centre, f"{barcode}-{number}"), f"/v1/items/{barcode}"
         self._do(session, f"{item}/damage", {"cause": "wear"}, repair_id)
-        self._do(session, f"/v1/repairs/{repair_id}/sent", {"maker": "Kovea A/S"}, repair_id)
+        self._do(session, f"/v1/repairs/{repair_id}/sent", {"maker": "kovea"}, repair_id)
         self.sent.add(repair_id)
         self._do(session, f"/v1/repairs/{repair_id}/returned", {"mended": True, "cost_krw": 0}, repair_id)
         self._do(session, f"{item}/ready", {}, repair_id)

@@ -15,8 +15,9 @@ from gateway.http.request import RequestContext, or_none
 from gateway.http.request_parsing import invalid
 from gateway.http.response import Response
 from gateway.http.route import Routes
-from services.contracts.notifications.commands import RegisterContact
+from services.contracts.notifications.commands import CorrectContact, ForgetContact, RegisterContact
 from services.contracts.notifications.queries import Contact, Contacts
+from services.contracts.notifications.views import ContactStatus
 from services.contracts.rentals.commands import JoinResident, ReinstateResident, SuspendResident, VerifyResident
 from services.contracts.rentals.queries import Membership
 from services.contracts.rentals.views import Membership as MembershipView
@@ -78,6 +79,28 @@ async def _contact(context: RequestContext, resident_id: str) -> dict[str, Any]:
     return {"contact": None if contact is None else msgspec.Raw(contact.body)}
 
 
+routes.command(
+    "/v1/residents/{id}/contact",
+    CorrectContact,
+    """Correct how a resident is reached: the whole contact as it is from now on.
+
+    With `If-Match` only while the contact still has that version, else 412.
+    """,
+    who=STAFF,
+    headers=("If-Match",),
+    answer=ContactStatus,
+)
+routes.command(
+    "/v1/residents/{id}/contact",
+    ForgetContact,
+    """Forget how a resident is reached: name, phone, address and birth date are deleted for good.
+
+    The membership, the rentals and all totals stay, without a name. Letters that are still to come are not sent.
+    """,
+    method="DELETE",
+    who=only(MANAGER),
+    answer=ContactStatus,
+)
 routes.command(
     "/v1/residents/{id}/verification",
     VerifyResident,

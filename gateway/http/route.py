@@ -111,7 +111,9 @@ class Routes:
         self.get(path, query=query, **declared)(described(operation, summary, handler))
 
     def command(self, path: str, command: type, summary: str, *, method: str = "POST", **declared: Any) -> None:
-        """Declare what does a command: the operation ``send_repair`` does ``SendRepair``; a DELETE has no body.
+        """Declare what does a command: the operation ``send_repair`` does ``SendRepair``.
+
+        What the path does not name is in the body, or in the query of a DELETE.
 
         One that heeds If-Match answers with the new version as ETag.
         """
@@ -119,11 +121,11 @@ class Routes:
 
         async def handler(context: RequestContext) -> Response:
             """Have the command done."""
-            row = await context.send(command, **context.named(self._thing), **context.body)
+            row = await context.send(command, **context.named(self._thing), **context.body, **context.query)
             return Response(row.body, etag=row.version if versioned else None)
 
-        body = command if method == "POST" else None
-        declare = self._declare(method, path, **{"key": "optional", "body": body, **declared})
+        sent = {"body" if method == "POST" else "query": command}
+        declare = self._declare(method, path, **{"key": "optional", **sent, **declared})
         declare(described(snake(command.__name__), summary, handler))
 
     def get(self, path: str, **declared: Any) -> Callable[[Handler], Handler]:

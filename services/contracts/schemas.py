@@ -1,6 +1,7 @@
 """marshmallow schemas derived from contracts: they explain what is wrong in a request, and describe it in documents."""
 
 import dataclasses
+import re
 from collections.abc import Iterator, Mapping
 from functools import cache, partial
 from types import UnionType
@@ -103,7 +104,7 @@ def _text_rules(kind: inspect.StrType, extra: dict[str, Any]) -> list[Any]:
     if kind.pattern:
         rules.append(validate.Regexp(kind.pattern, error=extra.get("error")))
     if "check" in extra:
-        rules.append(partial(_explained, extra["check"]))
+        rules.append(partial(_explained, kind.pattern or "", extra["check"]))
     return rules
 
 
@@ -112,8 +113,8 @@ def _refuse(checks: Mapping[str, Check], given: Any) -> None:
         raise ValueError(wrong)
 
 
-def _explained(wrong_with: Check, text: str) -> None:
-    if wrong := wrong_with(text):
+def _explained(pattern: str, wrong_with: Check, text: str) -> None:
+    if re.match(pattern, text) and (wrong := wrong_with(text)):  # what is not of the pattern is explained by that
         raise ValidationError(wrong)
 
 

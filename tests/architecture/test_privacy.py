@@ -21,9 +21,11 @@ from services.chassis.service import Service
 from services.contracts.base import value
 from services.contracts.texts import CatalogueText, CodeRef, Form, IdRef, form_of
 from services.notifications.contacts.model import Contact
+from services.rentals.residents.model import ResidentJoined
 from tests.architecture.test_contracts import DEFINED, names
 from tests.architecture.tree import ROOT
 from tests.contract.samples import sample
+from tests.support.scenario import scenario
 
 # What managers write for everybody to read. No other text is in an event.
 CATALOGUE_TEXTS = {
@@ -89,6 +91,27 @@ def test_every_listed_text_is_in_an_event() -> None:
 def test_who_sent_a_command_and_why_is_told_in_forms_too() -> None:
     """It is kept with each event."""
     assert free_texts(Metadata) == set()
+
+
+@pytest.mark.parametrize(
+    "meta",
+    [
+        {"actor": {"role": "desk", "subject": "kim.younghee@example.org"}},
+        {"actor": {"role": "Kim Younghee"}},
+        {"actor": {"role": "desk", "centre": "Gwangju Nam-gu"}},
+        {"correlation_id": "kim-younghee-at-the-desk"},
+        {"causation_id": "01012345678"},
+    ],
+)
+def test_a_command_that_tells_of_its_sender_in_words_is_not_taken(meta: dict[str, Any]) -> None:
+    with pytest.raises(msgspec.ValidationError):
+        msgspec.convert(meta, Metadata)
+
+
+def test_an_event_without_a_form_is_not_appended() -> None:
+    with pytest.raises(msgspec.ValidationError, match="resident_id") as refused:
+        scenario(DEFINED["rentals"]).given(ResidentJoined(centre="gwangju-namgu", resident_id=NAMES))
+    assert "김영희" not in str(refused.value)  # what is wrong goes into a log
 
 
 @value

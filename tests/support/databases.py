@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator
+import os
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from urllib.parse import urlsplit, urlunsplit
 
@@ -39,20 +40,27 @@ def _create(fleet: Fleet, name: str, template: str | None, owner: str) -> None:
         conn.execute(made)
 
 
+def _drop(fleet: Fleet, names: Iterable[str]) -> None:
+    with psycopg.connect(fleet.postgres.superuser_dsn(), autocommit=True) as conn:
+        for name in names:
+            conn.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
 @pytest.fixture(scope="session")
-def template(servers: Fleet) -> Callable[[str], str]:
+def template(servers: Fleet) -> Iterator[Callable[[str], str]]:
     """The name of a service's migrated template, made at the first call."""
     made: dict[str, str] = {}
 
     def of(service: str) -> str:
         if service not in made:
-            name = f"template_{service}"
+            name = f"template_{service}_{os.getpid()}"  # the servers may be shared by several runs
             _create(servers, name, None, f"{service}_owner")
             migrate(service, _in(servers.dsn(service, "owner"), name))
             made[service] = name
         return made[service]
 
-    return of
+    yield of
+    _drop(servers, made.values())
 
 
 @pytest.fixture
@@ -61,13 +69,11 @@ def fresh(servers: Fleet, template: Callable[[str], str]) -> Iterator[Callable[[
     names: list[str] = []
 
     def make(service: str) -> Database:
-        name = f"fresh_{service}_{next(_numbers)}"
+        name = f"fresh_{service}_{os.getpid()}_{next(_numbers)}"
         _create(servers, name, template(service), f"{service}_owner")
         names.append(name)
         superuser = _in(servers.postgres.superuser_dsn(), name)
         return Database(*(_in(servers.dsn(service, role), name) for role in ("app", "owner", "ro")), superuser)
 
     yield make
-    with psycopg.connect(servers.postgres.superuser_dsn(), autocommit=True) as conn:
-        for name in names:
-            conn.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+    _drop(servers, names)

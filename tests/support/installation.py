@@ -47,7 +47,13 @@ def installation(
 
 @pytest.fixture(scope="session")
 def servers() -> Iterator[Fleet]:
-    """Postgres and RabbitMQ with the databases, roles, users and exchanges of all services; no schema, no program."""
+    """Postgres and RabbitMQ with the databases, roles, users and exchanges of all services; no schema, no program.
+
+    Those of the home NANUM_TEST_HOME, which run already, when it is set: many short runs share them.
+    """
+    if home := os.environ.get("NANUM_TEST_HOME"):
+        yield Fleet(Path(home))
+        return
     with installation(only={"postgres", "rabbitmq"}) as fleet:
         yield fleet
 

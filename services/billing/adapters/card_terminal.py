@@ -18,7 +18,7 @@ from services.chassis.service import RetryLater
 from services.contracts.billing.words import DeclineReason
 
 PaymentState = Literal["approved", "declined", "pending", "cancelled"]
-Answer = TypeVar("Answer")
+Shape = TypeVar("Shape")
 # Why a card is declined, of the reasons that an event may hold; whatever else the terminal says is "declined".
 REASONS: dict[str, DeclineReason] = {reason: reason for reason in get_args(DeclineReason)}
 TIMEOUT = 5.0  # seconds; a card takes longer, but then the terminal answers ``pending``
@@ -75,7 +75,7 @@ class Terminal:
             page = self._answer(PaymentPage, "GET", "/payments", params={"since": at, "after": page.next})
             yield from page.payments
 
-    def _answer(self, kind: type[Answer], method: str, path: str, pause: float = 300.0, **request: Any) -> Answer:
+    def _answer(self, kind: type[Shape], method: str, path: str, pause: float = 300.0, **request: Any) -> Shape:
         try:
             reply = self._session.request(method, self._url + path, timeout=self._timeout, **request)
         except requests.RequestException as error:

@@ -19,7 +19,7 @@ from services.chassis.foundation import database
 from services.chassis.foundation.codec import decode, encode
 from services.chassis.readmodels.replay import PART, Behind, Progress, ReadFeed, Replay, silent
 from services.chassis.readmodels.row_table import PAGE
-from services.chassis.readmodels.verify import standing, table_of
+from services.chassis.readmodels.verify import extent, table_of
 from services.chassis.service import Projection, Service
 
 log = structlog.get_logger()
@@ -75,7 +75,7 @@ def rebuild(
     began, projections = time.monotonic(), chosen(service, names)
     row_types = [projection.row_type for projection in projections]
     with _connection(url) as conn:
-        first = standing(conn)
+        first = extent(conn)
         with Replay(service, row_types, feeds, first.dropped, progress) as replay:
             events = replay.advance(conn, first.to)
             _make_tables(conn, "next", projections)
@@ -95,7 +95,7 @@ def back(service: Service, url: str, feeds: Mapping[str, ReadFeed], names: Seque
     row_types = [projection.row_type for projection in projections]
     with _connection(url) as conn:
         then = _retired_at(conn, service, projections)
-        with Replay(service, row_types, feeds, standing(conn).dropped) as replay:
+        with Replay(service, row_types, feeds, extent(conn).dropped) as replay:
             replay.positions.update({source: then[source] for source in replay.positions})
             for projection in projections:
                 _load(conn, projection, replay)
@@ -132,7 +132,7 @@ def _take_over(
     _drop_gone(conn, projections)
     _copy_rights(conn, schema, projections)
     for _ in range(TRIES):
-        events += replay.advance(conn, standing(conn).to)
+        events += replay.advance(conn, extent(conn).to)
         _apply(conn, schema, projections, replay)
         replay.read_ahead()
         try:
@@ -150,7 +150,7 @@ def _under_the_lock(
     """The last events, then the tables change places. Raises :class:`Behind` or Locked when it would take too long."""
     with conn.transaction():
         conn.execute("SELECT pg_advisory_xact_lock(log_key())")
-        began, now = time.monotonic(), standing(conn)
+        began, now = time.monotonic(), extent(conn)
         if now.dropped != replay.dropped:
             raise Disturbed("parked events were dropped meanwhile; nothing was changed, try again")
         if replay.behind(now.to) > NEAR:

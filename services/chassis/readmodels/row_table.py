@@ -84,5 +84,5 @@ class RowTable(dict[str, Any]):
             self._file.close()
 
 
-def _by_key(item: tuple[str, Any]) -> str:
-    return item[0]
+def _by_key(pair: tuple[str, Any]) -> str:
+    return pair[0]

@@ -67,7 +67,7 @@ class Verdict:
         return encode({**vars(self), "views": self.views, "differences": found})
 
 
-class Standing(NamedTuple):
+class Extent(NamedTuple):
     """How far the own log goes and each source was taken in, as of one snapshot; and what of it was not taken in."""
 
     to: dict[str, int]
@@ -75,20 +75,20 @@ class Standing(NamedTuple):
     dropped: frozenset[tuple[str, int]]  # (source, position)
 
 
-def standing(conn: database.Connection) -> Standing:
-    """The standing of the snapshot that the connection is in."""
+def extent(conn: database.Connection) -> Extent:
+    """The extent of the snapshot that the connection is in."""
     head = conn.execute("SELECT coalesce(max(position), 0) FROM event").fetchone()[0]  # type: ignore[index]
     subscribed = dict(conn.execute("SELECT source, position FROM subscription").fetchall())
     parked = frozenset(source for (source,) in conn.execute("SELECT DISTINCT source FROM parked"))
     dropped = frozenset(conn.execute("SELECT source, position FROM dropped").fetchall())
-    return Standing(defaultdict(int, {OWN: head, **subscribed}), parked, dropped)  # 0: never subscribed to yet
+    return Extent(defaultdict(int, {OWN: head, **subscribed}), parked, dropped)  # 0: never subscribed to yet
 
 
 def verify(service: Service, url: str, feeds: Mapping[str, ReadFeed], progress: Progress = silent) -> Verdict:
     """Compare every projection of a service with the fold of its events."""
     folded = [projection for projection in service.projections if projection.source]
     with database.connect(url, patience=None) as conn:
-        first = standing(conn)
+        first = extent(conn)
         verdict = Verdict(sorted(first.dropped))
         verdict.left_out = [table_of(each) for each in folded if each.source in first.parked]
         row_types = [projection.row_type for projection in folded if projection.source not in first.parked]
@@ -133,12 +133,12 @@ def _keys_too_many(conn: database.Connection, projection: Projection, folded: Ro
         yield [found for found in keys if found not in known]
 
 
-def _snapshot(conn: database.Connection, projection: Projection, keys: list[str]) -> tuple[Standing, dict[str, Any]]:
-    """The rows of some keys, and the standing of the same instant."""
+def _snapshot(conn: database.Connection, projection: Projection, keys: list[str]) -> tuple[Extent, dict[str, Any]]:
+    """The rows of some keys, and the extent of the same instant."""
     key: str = projection.row_type.KEY  # type: ignore[attr-defined]
     with conn.transaction():
         conn.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
-        now = standing(conn)
+        now = extent(conn)
         statement = f"SELECT coalesce(json_agg(v), '[]')::text FROM {table_of(projection)} v WHERE {key} = ANY(%s)"
         found = conn.execute(database.text(statement), (keys,)).fetchone()
     return now, {str(getattr(row, key)): row for row in projection.decoder.rows(found[0] if found else "[]")}

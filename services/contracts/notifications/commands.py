@@ -6,8 +6,10 @@ from typing import Annotated
 from msgspec import Meta
 
 from services.contracts.base import Centre, Id, command
-from services.contracts.notifications.words import Language
+from services.contracts.notifications.addresses import unmailable, unwritable
+from services.contracts.notifications.words import ForgetReason, Language
 
+Name = Annotated[str, Meta(min_length=1, max_length=100, examples=["김나눔"], extra={"check": unwritable})]
 Phone = Annotated[
     str,
     Meta(
@@ -22,7 +24,7 @@ Email = Annotated[
         pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+\Z",
         max_length=254,
         examples=["nanum@example.org"],
-        extra={"error": "A mail address is written as nanum@example.org."},
+        extra={"error": "A mail address is written as nanum@example.org.", "check": unmailable},
     ),
 ]
 
@@ -33,8 +35,28 @@ class RegisterContact:
 
     resident_id: Id
     centre: Centre
-    name: Annotated[str, Meta(min_length=1, max_length=100, examples=["김나눔"])]
+    name: Name
     phone: Phone
     email: Email | None = None
     birth_date: date | None = None
     language: Language = "ko"
+
+
+@command
+class CorrectContact:
+    """Say anew how a resident is reached: the whole contact, so that nothing is lost by being left out."""
+
+    resident_id: Id
+    name: Name
+    phone: Phone
+    email: Email | None
+    birth_date: date | None
+    language: Language
+
+
+@command
+class ForgetContact:
+    """Forget how a resident is reached: name, phone, addresses and birth date. What they lent stays, without a name."""
+
+    resident_id: Id
+    reason: ForgetReason

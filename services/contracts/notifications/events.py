@@ -1,7 +1,7 @@
 """What notifications publishes."""
 
 from services.contracts.base import integration_event
-from services.contracts.notifications.words import AnnouncementReason, NoticeTopic
+from services.contracts.notifications.words import AnnouncementReason, ForgetReason, NoticeTopic
 from services.contracts.texts import CategoryRef, CentreRef, CodeRef, IdRef
 
 
@@ -11,6 +11,23 @@ class ContactRegistered:
 
     centre: CentreRef
     resident_id: IdRef
+
+
+@integration_event("contact.corrected")
+class ContactCorrected:
+    """A resident is reached otherwise than before."""
+
+    centre: CentreRef
+    resident_id: IdRef
+
+
+@integration_event("contact.forgotten")
+class ContactForgotten:
+    """A resident can't be reached any more: the name, the phone and the addresses are gone."""
+
+    centre: CentreRef
+    resident_id: IdRef
+    reason: ForgetReason
 
 
 @integration_event("notice.sent")

@@ -4,11 +4,11 @@ from datetime import date, datetime
 
 from services.contracts.base import Won, view
 from services.contracts.inventory.words import Group, Part
-from services.contracts.notifications.words import AnnouncementReason, Language, NoticeState, NoticeTopic
+from services.contracts.notifications.words import AnnouncementReason, ContactState, Language, NoticeState, NoticeTopic
 
 
 @view
-class Contact:
+class ContactDetails:
     """How a resident is reached."""
 
     resident_id: str
@@ -21,11 +21,19 @@ class Contact:
 
 
 @view
+class Contact(ContactDetails):
+    """How a resident is reached; `version` is what `If-Match` names to correct it."""
+
+    version: int
+
+
+@view
 class ContactStatus:
-    """That a resident can be reached, without personal data."""
+    """That a resident can be reached, or not any more, without personal data."""
 
     resident_id: str
     centre: str
+    state: ContactState
     version: int
 
 

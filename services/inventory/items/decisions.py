@@ -9,7 +9,7 @@ from services.contracts.inventory import commands
 from services.contracts.inventory.words import Cause, ReadyReason
 from services.inventory.catalogue.model import Category, CategoryUnknown
 from services.inventory.items import model
-from services.inventory.items.model import Item, RentedOut
+from services.inventory.items.model import Finding, Item, RentedOut
 from services.inventory.repairs.model import RepairOpened
 
 reads_item = reads(lambda command: [(Item, command.item_id)])
@@ -106,7 +106,10 @@ def retire(command: commands.RetireItem, read: StateReader, now: datetime) -> li
 @reads_item
 def receive(command: model.ReceiveItem, read: StateReader, now: datetime) -> list[Any]:
     """Sort an item that came back: to repair, to be completed, to be cleaned, or ready. One rental returns it once."""
-    item = _known(read, command.item_id)
+    item, found = _known(read, command.item_id), _finding(command)
+    if item.last_rental == command.rental_id and item.found != found:
+        was, now_said = (item.found or found).condition, found.condition
+        raise model.ItemReceivedOtherwise(barcode=item.barcode, rental_id=command.rental_id, was=was, now=now_said)
     if item.last_rental == command.rental_id or item.state == "retired":
         return []
     about: dict[str, Any] = {"centre": item.centre, "barcode": item.barcode, "rental_id": command.rental_id}
@@ -122,6 +125,17 @@ def receive(command: model.ReceiveItem, read: StateReader, now: datetime) -> lis
     if command.ready_from:
         return [rests]
     return [rests, _made_ready(model.evolve(item, rests) or item, "cleaned")]
+
+
+def _finding(command: model.ReceiveItem) -> Finding:
+    """What is told again when the same item is received again from the same rental."""
+    if command.condition == "damaged":
+        return Finding(condition="damaged", cause=command.cause or "wear")
+    if command.condition == "lost":
+        return Finding(condition="lost")
+    return (
+        Finding(condition="good", missing=command.missing) if command.missing else Finding(condition=command.condition)
+    )
 
 
 @reads_item

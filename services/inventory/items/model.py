@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from datetime import date, datetime
 from typing import Any, Literal
 
-from services.chassis.domain import Refused, command, event, make, replace, state
+from services.chassis.domain import Refused, command, event, make, replace, state, value
 from services.contracts import refusals
 from services.contracts.base import id_of
 from services.contracts.inventory import events, views
@@ -103,6 +103,13 @@ class ItemIsOut(Refused):
     ko = "물품 {barcode}은(는) 대여 중입니다(대여 {rental_id}). 먼저 반납 처리하세요."
 
 
+class ItemReceivedOtherwise(Refused):
+    """Item {barcode} was received from rental {rental_id} as {was} already, and is said to be {now}; check the item."""
+
+    kind = refusals.CONFLICT
+    ko = "물품 {barcode}은(는) 대여 {rental_id}에서 이미 {was} 상태로 반납되었습니다({now} 아님). 물품을 확인하세요."
+
+
 class ItemCannot(Refused):
     """Item {barcode} is {state}, so this can't be done with it."""
 
@@ -113,11 +120,22 @@ class ItemCannot(Refused):
 # -- states --
 
 
+@value
+class Finding:
+    """How an item was when it came back, as far as that decided where it went."""
+
+    condition: Condition
+    cause: Cause | None = None
+    missing: tuple[MissingPart, ...] = ()
+
+
 @state("item", key="item_id", stream="item-{}")
 class Item(views.ItemRecord):
-    """An item as inventory keeps it. ``last_rental``: the rental it last came back from; ``damages`` counts repairs."""
+    """An item as inventory keeps it. ``last_rental``: the rental it last came back from, as ``found``; ``damages``
+    counts repairs."""
 
     item_id: str
+    found: Finding | None = None
     version: int = 0
 
 
@@ -141,14 +159,16 @@ def evolve(item: Item | None, event: Any) -> Item | None:
         case ItemMadeReady():
             return replace(item, state="ready", missing=(), repair_id=None)
         case ItemCleaningStarted():
-            return replace(item, state="cleaning", last_rental=event.rental_id, missing=event.missing)
+            found = Finding(condition="good" if event.until else "dirty")
+            return replace(item, state="cleaning", last_rental=event.rental_id, missing=event.missing, found=found)
         case ItemReturnedIncomplete():
-            return replace(item, state="preparing", last_rental=event.rental_id, missing=event.missing)
+            found = Finding(condition="good", missing=event.missing)
+            return replace(item, state="preparing", last_rental=event.rental_id, missing=event.missing, found=found)
         case ItemDamaged():
-            last_rental = event.rental_id or item.last_rental
-            return replace(item, state="damaged", last_rental=last_rental, damages=item.damages + 1)
+            damaged = replace(item, state="damaged", damages=item.damages + 1)
+            return _received(damaged, event.rental_id, Finding(condition="damaged", cause=event.cause))
         case ItemLost():
-            return replace(item, state="lost", last_rental=event.rental_id or item.last_rental)
+            return _received(replace(item, state="lost"), event.rental_id, Finding(condition="lost"))
         case ItemRetired():
             return replace(item, state="retired")
         case RepairOpened():
@@ -158,6 +178,10 @@ def evolve(item: Item | None, event: Any) -> Item | None:
         case RepairReturned(mended=True):
             return replace(item, state="preparing")
     return item
+
+
+def _received(item: Item, rental_id: str | None, found: Finding) -> Item:
+    return replace(item, last_rental=rental_id, found=found) if rental_id else item
 
 
 def repair_id(item: Item) -> str:

@@ -8,6 +8,7 @@ from urllib.parse import SplitResult, unquote, urlsplit
 
 from services.chassis.foundation.settings import SettingMissing, required
 from services.chassis.service import RetryLater
+from services.contracts.notifications.addresses import ascii_address
 from services.notifications.adapters.channel import Letter, Undeliverable
 from services.notifications.contacts.model import Contact
 
@@ -56,7 +57,7 @@ class Mail:
     def _message(self, notice_id: str, address: str, letter: Letter) -> EmailMessage:
         message = EmailMessage()
         try:
-            message["To"] = Address(addr_spec=address)
+            message["To"] = Address(addr_spec=ascii_address(address))
         except Exception:  # the address parser raises errors of many types
             raise Undeliverable("address_unusable") from None
         message["From"] = self._sender

@@ -1,14 +1,18 @@
 """Contacts: how residents are reached. The only home of personal data."""
 
 from services.chassis.service import Capability, CommandHandler, Projection, mutable_table
-from services.contracts.notifications.commands import RegisterContact
-from services.notifications.contacts.decisions import register
-from services.notifications.contacts.model import Contact, ContactRegistered, ContactStatus, evolve
+from services.contracts.notifications import commands
+from services.notifications.contacts import decisions, model
 from services.notifications.contacts.queries import QUERIES
 
+EVENTS = (model.ContactRegistered, model.ContactCorrected, model.ContactForgotten)
 CAPABILITY = Capability(
     "contacts",
-    commands=(CommandHandler(RegisterContact, register, ContactStatus),),
-    projections=(mutable_table(Contact), Projection(ContactStatus, evolve, (ContactRegistered,))),
+    commands=(
+        CommandHandler(commands.RegisterContact, decisions.register, model.ContactStatus),
+        CommandHandler(commands.CorrectContact, decisions.correct, model.ContactStatus),
+        CommandHandler(commands.ForgetContact, decisions.forget, model.ContactStatus),
+    ),
+    projections=(mutable_table(model.Contact), Projection(model.ContactStatus, model.evolve, EVENTS)),
     queries=QUERIES,
 )

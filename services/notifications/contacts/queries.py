@@ -4,7 +4,9 @@ from services.chassis.readmodels.paging import equals, paged
 from services.chassis.service import SqlQuery
 from services.contracts.notifications import queries
 
-CONTACT = "SELECT to_json(c) FROM contact c WHERE resident_id = %(resident_id)s"
+_CONTACT = "(SELECT contact.*, contact_status.version FROM contact JOIN contact_status USING (resident_id))"
+
+CONTACT = f"SELECT to_json(c) FROM {_CONTACT} c WHERE resident_id = %(resident_id)s"
 
 # A phone number is found by how it begins or by how it ends, with or without its hyphens.
 _PHONE = """(%(phone)s::text IS NULL OR EXISTS (
@@ -13,7 +15,12 @@ _PHONE = """(%(phone)s::text IS NULL OR EXISTS (
       AND (replace(phone, '-', '') ^@ digits OR reverse(replace(phone, '-', '')) ^@ reverse(digits))))"""
 
 CONTACTS = paged(
-    "contact", "resident_id", equals("centre"), _PHONE, "(%(name)s::text IS NULL OR name ^@ %(name)s::text)", by="name"
+    _CONTACT,
+    "resident_id",
+    equals("centre"),
+    _PHONE,
+    "(%(name)s::text IS NULL OR name ^@ normalize(%(name)s::text))",
+    by="name",
 )
 
 QUERIES = (SqlQuery(queries.Contact, CONTACT), SqlQuery(queries.Contacts, CONTACTS))

@@ -98,6 +98,13 @@ def test_what_is_sent_every_day_is_accepted() -> None:
     assert {"RequestRental", "ReturnItems", "Scan"} <= {route.body.__name__ for route in BODIES if route.body}
 
 
+def test_what_is_missing_is_counted_and_not_told_in_words() -> None:
+    returning = struct_of(ReturnItems, FILLED)
+    for missing in (["김영희 010-1234-5678"], [{"part": "peg", "count": 1}], [{"part": 0, "count": 1}], [{"part": 1}]):
+        item = {"barcode": "NG-C10-001", "condition": "good", "missing": missing}
+        assert not accepts(returning, {"items": [item]})
+
+
 def test_what_only_msgspec_refuses_is_explained_in_its_words() -> None:
     """marshmallow reads "true" as a boolean; the services don't."""
     assert Parser(RequestRental, FILLED).mistakes(lending(manual_acknowledged="true")) == {

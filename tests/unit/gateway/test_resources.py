@@ -16,6 +16,7 @@ from tests.unit.gateway.services import Stage, accepted, refused
 
 SEED = Path(__file__).parents[3] / "deploy/seed/house_rules.yaml"
 RULES = json.loads(json.dumps(yaml.safe_load(SEED.read_text(encoding="utf-8")), default=str))
+CONTACT = {"name": "김나눔", "phone": "010-1234-5678", "email": None, "birth_date": None, "language": "ko"}
 PERSON = {"name": "김나눔", "phone": "010-1234-5678"}
 MEMBER = {"resident_id": RESIDENT_ID, "centre": CENTRE, "state": "verified", "version": 2}
 ITEM = {"barcode": "NG-C10-001", "centre": CENTRE, "category": "C10", "state": "ready", "version": 3}
@@ -103,6 +104,10 @@ def test_residents_are_found_by_phone(desk: Client, resident: Client, stage: Sta
          "suspend_resident", {"resident_id": RESIDENT_ID, "until": "2026-12-01", "reason": "late"}),
         ("DELETE", f"/v1/residents/{RESIDENT_ID}/suspension", None, "rentals", "reinstate_resident",
          {"resident_id": RESIDENT_ID}),
+        ("POST", f"/v1/residents/{RESIDENT_ID}/contact", CONTACT, "notifications", "correct_contact",
+         {"resident_id": RESIDENT_ID, **CONTACT}),
+        ("DELETE", f"/v1/residents/{RESIDENT_ID}/contact?reason=moved_away", None, "notifications", "forget_contact",
+         {"resident_id": RESIDENT_ID, "reason": "moved_away"}),
         ("POST", "/v1/items/NG-C10-001/damage", {"cause": "wear"}, "inventory", "report_damage",
          {"centre": CENTRE, "barcode": "NG-C10-001", "cause": "wear"}),
         ("POST", "/v1/items/NG-C10-001/lost", None, "inventory", "report_lost",
@@ -127,6 +132,15 @@ def test_a_command_reaches_its_service(
 
 
 @pytest.mark.parametrize(
+    ("path", "pointer"),
+    [("", "/reason"), ("?reason=he+moved+to+Busan", "/reason"), ("?reason=asked&name=Kim", "/name")],
+)
+def test_a_contact_is_forgotten_for_a_reason_that_is_a_code(manager: Client, path: str, pointer: str) -> None:
+    answer = manager.delete(f"/v1/residents/{RESIDENT_ID}/contact{path}")
+    assert (answer.status_code, [wrong["pointer"] for wrong in answer.json()["errors"]]) == (400, [pointer])
+
+
+@pytest.mark.parametrize(
     ("path", "service", "query", "params"),
     [
         (f"/v1/repairs/{RENTAL_ID}", "inventory", "repair", {"repair_id": RENTAL_ID}),
@@ -146,7 +160,7 @@ def test_a_query_reaches_its_service(
 ) -> None:
     stage.rows[service, query] = (None, {"data": [], "next": None, "centre": CENTRE})
     assert manager.get(path).status_code == 200
-    assert stage.asked == [(service, query, params)]
+    assert stage.asked == [(service, query, {**params, "centre": CENTRE})]
 
 
 def test_the_catalogue_is_public_and_cacheable(stranger: Client, stage: Stage) -> None:
@@ -249,7 +263,7 @@ def test_a_resident_reads_their_own_notices(resident: Client, stage: Stage) -> N
 def test_events_are_passed_through(analyst: Client, stage: Stage) -> None:
     answer = analyst.get("/v1/events/rentals?after=5&limit=10")
     assert answer.json() == {"epoch": "e1", "head": 9, "data": [], "next": 9}
-    assert stage.asked == [("rentals", "events", {"after": "5", "limit": "10"})]
+    assert stage.asked == [("rentals", "events", {"after": "5", "limit": "10", "centre": CENTRE})]
     assert answer.headers["Link"] == '</v1/events/rentals?after=9&limit=10>; rel="next"'
     assert analyst.get("/v1/events/nothing").status_code == 404
 

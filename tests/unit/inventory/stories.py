@@ -109,7 +109,11 @@ def out() -> Scenario:
 
 def back(*args: Any, **found: Any) -> Scenario:
     """The chair came back from its rental, and inventory has taken it in as the desk found it."""
-    event = items_returned(*args, **found)
+    return out().received(items_returned(*args, **found)).when(received(*args, **found))
+
+
+def received(*args: Any, **found: Any) -> Any:
+    """What inventory commands itself when the chair came back."""
     (react,) = SERVICE.policies_of[RentalItemsReturned]
-    (receive,) = react(event)
-    return out().received(event).when(receive)
+    (receive,) = react(items_returned(*args, **found))
+    return receive

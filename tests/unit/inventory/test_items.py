@@ -28,6 +28,7 @@ from tests.unit.inventory.stories import (
     items_returned,
     out,
     ready,
+    received,
     rental_requested,
     rental_started,
 )
@@ -119,6 +120,25 @@ class TestBack:
         pegs = (MissingPart(part=2, count=3),)
         s = back(missing=pegs).then_types("item.returned_incomplete")
         assert (s.row(Item, CHAIR_ID).state, s.row(Item, CHAIR_ID).missing) == ("preparing", pegs)
+
+    @pytest.mark.parametrize(
+        "found",
+        [
+            {},
+            {"condition": "dirty"},
+            {"condition": "damaged", "cause": "wilful"},
+            {"condition": "lost"},
+            {"missing": (MissingPart(part=1, count=1),)},
+        ],
+    )
+    def test_told_again_in_the_same_way_nothing_happens_and_in_another_way_it_is_refused(self, found: Any) -> None:
+        s = back(**found).when(received(**found)).then_nothing()
+        s.when(received("damaged", "ignorance")).then_refused("item_received_otherwise", now="damaged")
+        s.when(received(missing=(MissingPart(part=1, count=2),))).then_refused("item_received_otherwise", now="good")
+
+    def test_what_happens_to_it_later_does_not_change_how_it_came_back(self) -> None:
+        s = back("dirty").when(MAKE_READY).when(ReportDamage(**THE_CHAIR, cause="wear"))
+        s.when(received("dirty")).then_nothing()
 
     def test_lost_it_is_lost(self) -> None:
         assert back("lost", cause="lost").then_types("item.lost").events[0].rental_id == RENTAL

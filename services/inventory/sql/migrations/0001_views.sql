@@ -29,6 +29,7 @@ create table item (
     repair_id text,
     missing jsonb not null,
     damages integer not null,
+    found jsonb,
     version integer not null
 );
 create unique index item_of_centre on item (centre, barcode);

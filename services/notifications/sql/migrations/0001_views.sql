@@ -15,7 +15,12 @@ create index contact_by_name on contact (centre, name, resident_id);
 create index contact_by_phone on contact ((replace(phone, '-', '')) collate "C");
 create index contact_by_last_digits on contact ((reverse(replace(phone, '-', ''))) collate "C");
 
-create table contact_status (resident_id text primary key, centre text not null, version integer not null);
+create table contact_status (
+    resident_id text primary key,
+    centre text not null,
+    state text not null,
+    version integer not null
+);
 
 create table notice (
     notice_id text primary key,
