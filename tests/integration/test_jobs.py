@@ -55,7 +55,7 @@ def state(desk):
 def enqueue(desk, name, lane, count=1, due=MONDAY, data=None):
     """Jobs that wait."""
     with desk.store.begin() as uow:
-        uow.jobs += [Job(uuid4(), name, lane, due, data or {}, {}) for _ in range(count)]
+        uow.jobs += [Job(uuid4(), name, lane, due, data or {}, {"centre": CENTRE}) for _ in range(count)]
         uow.commit()
 
 
