@@ -18,13 +18,13 @@ from services.billing.adapters.card_terminal import PaymentAnswer, Terminal, car
 from services.billing.payments.model import Payment, RecordCapture, RecordRefund
 from services.billing.service import SERVICE
 from services.chassis.cli import Tools, feeds_of, subscribers_of
-from services.chassis.commands.handler import Actor, Metadata, decide_own, follow_up, reads_of
+from services.chassis.commands.handler import Metadata, decide_own, follow_up, reads_of
 from services.chassis.eventstore.store import PostgresStore
 from services.chassis.foundation import database
 from services.chassis.foundation.settings import Settings
 from services.chassis.process.runtime import clock
 from services.chassis.service import RetryLater
-from services.contracts.base import centre_of
+from services.contracts.base import Actor, centre_of
 
 log = structlog.get_logger()
 RECORDED, GIVEN_BACK, DIFFERS = "recorded", "given back", "differs"
@@ -87,7 +87,9 @@ def _compared(
 
 def _record(store: PostgresStore, found: RecordCapture | RecordRefund, now: datetime) -> None:
     cause = uuid5(NAMESPACE_URL, f"reconciliation:{found}")
-    command = follow_up(SERVICE, cause, "found", found, Metadata(Actor(role="service", centre=centre_of(found.payment_id))))
+    command = follow_up(
+        SERVICE, cause, "found", found, Metadata(Actor(role="service", centre=centre_of(found.payment_id)))
+    )
     with store.begin(reads=reads_of([command])) as uow:
         decide_own(uow, command, now)
         uow.commit()

@@ -80,7 +80,7 @@ def extent(conn: database.Connection) -> Extent:
     head = conn.execute("SELECT coalesce(max(position), 0) FROM event").fetchone()[0]  # type: ignore[index]
     subscribed = dict(conn.execute("SELECT source, position FROM subscription").fetchall())
     parked = frozenset(source for (source,) in conn.execute("SELECT DISTINCT source FROM parked"))
-    dropped = frozenset(conn.execute("SELECT source, position FROM dropped").fetchall())
+    dropped = frozenset(conn.execute("SELECT source, position FROM dropped_event").fetchall())
     return Extent(defaultdict(int, {OWN: head, **subscribed}), parked, dropped)  # 0: never subscribed to yet
 
 
