@@ -10,7 +10,7 @@ from itertools import chain
 from operator import attrgetter
 from typing import Any
 
-from services.chassis.domain import RunEffect, ScheduledCommand
+from services.chassis.domain import Lane, RunEffect, ScheduledCommand
 from services.chassis.foundation.codec import Decoder
 from services.contracts.base import Upcast, is_contract, is_integration_event, snake
 from services.contracts.centres import ids_of
@@ -136,6 +136,7 @@ class Effect:
 
     run: Callable[..., Iterable[Any]]
     adapter: Callable[[], Any]
+    lane: Lane = "normal"
 
     @property
     def name(self) -> str:
@@ -144,11 +145,13 @@ class Effect:
 
 
 class RetryLater(Exception):
-    """An effect found its counterpart busy or away; ``after`` seconds is a good time to ask again."""
+    """An effect found its counterpart busy or away. It is run again after about ``after`` seconds, then after twice as
+    long each time, up to ``at_most`` seconds. ``alarm``: somebody has to look at it at once.
+    """
 
-    def __init__(self, why: str, after: float = 1.0) -> None:
+    def __init__(self, why: str, after: float = 1.0, at_most: float = 300.0, alarm: bool = False) -> None:
         super().__init__(why)
-        self.after = after
+        self.after, self.at_most, self.alarm = after, at_most, alarm
 
 
 @dataclass(frozen=True)
