@@ -113,10 +113,10 @@ class PostgresStore:
             log.warning("silent_holder_of_the_lock_ended")
 
     @contextmanager
-    def read(self, reads: Iterable[Read]) -> Iterator[StateReader]:
-        """Rows as they stand, without the lock: for reading, never for deciding."""
+    def read(self, reads: Iterable[Read], centre: str | None = None) -> Iterator[StateReader]:
+        """Rows of a centre, or of all, as they stand, without the lock: for reading, never for deciding."""
         with self.reading.connection() as conn:
-            uow = UnitOfWork(self.service, PostgresSession(self.service, conn))
+            uow = UnitOfWork(self.service, PostgresSession(self.service, conn), centre=centre)
             uow.preload(reads)
             yield uow
 

@@ -144,6 +144,7 @@ class RentedOut:
     """An item that a rental holds or has out, as rentals published it. Without a row the item is at the centre."""
 
     item_id: str
+    centre: str
     rental_id: str
     state: Literal["held", "out"]
     due_on: date
@@ -193,9 +194,9 @@ def evolve_rented_out(item_id: str, row: RentedOut | None, event: Any) -> Rented
     """Who has the item after an event of a rental; the end of another rental than the row's changes nothing."""
     match event:
         case rentals.RentalRequested():
-            return RentedOut(item_id=item_id, rental_id=event.rental_id, state="held", due_on=event.due_on)
+            return make(RentedOut, event, item_id=item_id, state="held")
         case rentals.RentalStarted():
-            return RentedOut(item_id=item_id, rental_id=event.rental_id, state="out", due_on=event.due_on)
+            return make(RentedOut, event, item_id=item_id, state="out")
     return row if row and row.rental_id != event.rental_id else None
 
 
