@@ -26,7 +26,7 @@ def desk(fresh):
     """Some rentals in every state."""
     database = fresh("rentals")
     desk = Desk(database.app).opened(*barcodes(40))
-    desk.url, desk.owner = database.app, database.owner
+    desk.owner = database.owner
     for n in range(6):
         kim = desk.resident()
         lent = desk.do(*(lend(kim, barcode) for barcode in barcodes(40)[n * 4 : n * 4 + 4]))
@@ -79,9 +79,20 @@ class TestVerify:
     @pytest.mark.parametrize(
         ("damage", "said"),
         [
-            ("UPDATE rental SET fee_krw = 1 WHERE rental_id = (SELECT min(rental_id) FROM rental)", "fee_krw is 1"),
-            ("DELETE FROM item_allocation WHERE barcode = (SELECT min(barcode) FROM item_allocation)", "is missing"),
-            ("UPDATE inventory_item SET state = 'lost' WHERE barcode = 'NG-C10-00001'", "state is 'lost'"),
+            (
+                "UPDATE rental SET fee_krw = 1 WHERE rental_id IN"
+                " (SELECT min(rental_id) FROM rental WHERE centre = 'gwangju-namgu')",
+                "fee_krw is 1",
+            ),
+            (
+                "DELETE FROM item_allocation WHERE item_id IN"
+                " (SELECT min(item_id) FROM item_allocation WHERE centre = 'gwangju-namgu')",
+                "is missing",
+            ),
+            (
+                "UPDATE inventory_item SET state = 'lost' WHERE item_id = 'gwangju-namgu.NG-C10-00001'",
+                "state is 'lost'",
+            ),
             (
                 "INSERT INTO item_allocation (item_id, centre, barcode, rental_id, resident_id, state, due_on)"
                 " VALUES ('g.GHOST-1', 'g', 'GHOST-1', 'r', 'k', 'out', '2026-11-23')",
