@@ -40,8 +40,8 @@ FILL = {
         INSERT INTO category SELECT 'centre-' || c || '.C' || k, 'centre-' || c, 'C' || k, 'camping', 'x', 'x', 1, 1, 1,
             'none', false, 'x', 'x', '[]', 1 FROM generate_series(1, {CENTRES}) c, generate_series(1, 62) k;
         INSERT INTO item (item_id, centre, barcode, category, state, missing, found, damages, version)
-            SELECT 'centre-' || c || '.NG-' || n, 'centre-' || c, 'NG-' || n, 'C' || 1 + n % 62, 'ready', '[]', '[]', 0, 1
-            FROM generate_series(1, {CENTRES}) c, generate_series(1, 480) n;
+            SELECT 'centre-' || c || '.NG-' || n, 'centre-' || c, 'NG-' || n, 'C' || 1 + n % 62, 'ready', '[]', '[]', 0,
+                1 FROM generate_series(1, {CENTRES}) c, generate_series(1, 480) n;
         INSERT INTO rented_out SELECT item_id, centre, centre || '.r1', 'out', current_date FROM item
             WHERE hashtext(item_id) % 5 = 0;
         INSERT INTO repair SELECT {WHOSE} || '.s' || n, {WHOSE}, 'NG-' || n % 480, NULL, 'wear', 'mended', NULL, NULL,
