@@ -190,6 +190,11 @@ def repair_id(item: Item) -> str:
     return id_of(item.centre, f"{item.barcode}-{item.damages + 1}")
 
 
+def item_id_of(repair_id: str) -> str:
+    """The id of the item of a repair."""
+    return repair_id.rpartition("-")[0]
+
+
 def evolve_rented_out(item_id: str, row: RentedOut | None, event: Any) -> RentedOut | None:
     """Who has the item after an event of a rental; the end of another rental than the row's changes nothing."""
     match event:

@@ -149,7 +149,12 @@ def test_a_contact_is_forgotten_for_a_reason_that_is_a_code(manager: Client, pat
         (f"/v1/payments?rental_id={RENTAL_ID}", "billing", "payments", {"centre": CENTRE, "rental_id": RENTAL_ID}),
         ("/v1/damages?state=open", "billing", "damages", {"centre": CENTRE, "state": "open"}),
         ("/v1/ledger", "billing", "ledger", {"centre": CENTRE}),
-        ("/v1/notices?about=gwangju-namgu.x", "notifications", "notices", {"centre": CENTRE, "about": "gwangju-namgu.x"}),
+        (
+            f"/v1/notices?about={RENTAL_ID}",
+            "notifications",
+            "notices",
+            {"centre": CENTRE, "about": RENTAL_ID},
+        ),
         ("/v1/announcements", "notifications", "announcements", {"centre": CENTRE}),
         ("/v1/house-rules", "rentals", "house_rules", {"centre": CENTRE}),
         ("/v1/items?category=C10", "inventory", "items", {"centre": CENTRE, "category": "C10"}),
