@@ -204,7 +204,7 @@ def program(name: str, module: str, summary: str) -> click.Command:
 
 for each in (
     *access.commands.values(),
-    *map(service_tool, ("rebuild", "parked", "dead")),
+    *map(service_tool, ("rebuild", "parked", "dead", "resume", "epoch")),
     program("test", "pytest", "Run the tests, all of them or as the given arguments of pytest say."),
     program("simulate", "drills.simulation", "Simulate many histories of the centre under faults; --help shows how."),
     program(

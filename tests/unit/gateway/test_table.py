@@ -8,6 +8,7 @@ import io
 import json
 import logging
 import os
+import re
 from contextlib import redirect_stdout
 from pathlib import Path
 
@@ -24,6 +25,7 @@ from gateway.http.route import Route, Routes, RouteWithoutPolicy
 from gateway.settings import Settings, SettingsError
 from services.contracts import SERVICES
 from services.contracts.schemas import schema_of
+from tests.support.waiting import wait_for
 from tests.unit.gateway.conftest import (
     CENTRE,
     RENTAL_ID,
@@ -90,6 +92,21 @@ def test_whatever_is_asked_is_asked_of_the_callers_centre(gateway: Gateway, stag
     assert bool(stage.asked) == (route.tag not in ("health", "documents"))
 
 
+def test_the_document_names_what_bounds_may_answer() -> None:
+    paths = openapi.document(ROUTES)["paths"]
+    assert {"404", "409", "422"} <= paths["/v1/quotes"]["get"]["responses"].keys()
+    for route in ROUTES:
+        told = paths[route.path][route.method.lower()]["responses"].keys()
+        assert {"400", "401", "431", "503"} <= told
+        assert ("429" in told) == (route.tag != "health" or route.path == "/metrics")
+        assert ({"408", "413", "415"} <= told) == (route.body is not None)
+    parameters = paths["/v1/rentals"]["post"]["parameters"]
+    (key,) = (each for each in parameters if each["name"] == "Idempotency-Key")
+    assert (key["schema"]["minLength"], key["schema"]["maxLength"]) == (1, 255)
+    for text, known in (("a", True), ("a b", True), ("", False), (" a", False), ("a ", False), ("é", False)):
+        assert bool(re.search(key["schema"]["pattern"], text)) == known
+
+
 def test_operation_names_are_unique() -> None:
     names = [route.handler.__name__ for route in ROUTES]
     assert len(names) == len(set(names))
@@ -150,10 +167,10 @@ def test_every_answer_has_the_security_headers(desk: Client, path: str) -> None:
 
 def test_readiness_tells_each_service(stranger: Client, stage: Stage) -> None:
     stage.down.add("billing")
-    answer = stranger.get("/readyz")
-    assert answer.status_code == 200
     states = {**dict.fromkeys(SERVICES, "ready"), "billing": "not ready"}
-    assert answer.json() == {"status": "ready", "services": states}
+    told = {"status": "ready", "services": states}
+    wait_for(lambda: stranger.get("/readyz").json() == told, 5)  # what was found is told for a second
+    assert stranger.get("/readyz").status_code == 200
 
 
 def test_the_gateway_starts_without_any_service(gateway: Gateway) -> None:
@@ -254,6 +271,22 @@ def test_settings_name_everything_wrong_at_once(tmp_path: Path, env: pytest.Monk
     assert "NANUM_CENTRE" in text and "NANUM_LOG_LEVEL" in text and "base URL of rentals" not in text
 
 
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("NANUM_TRUSTED_PROXIES", "nowhere"),
+        ("NANUM_TRUSTED_PROXIES", "10.0.0.0/33"),
+        ("NANUM_RATE_LIMITS", "resident"),
+        ("NANUM_RATE_LIMITS", "director=1/1"),
+        ("NANUM_RATE_LIMITS", "desk=0/60"),
+    ],
+)
+def test_bounds_that_mean_nothing_are_named(env: pytest.MonkeyPatch, name: str, text: str) -> None:
+    env.setenv(name, text)
+    with pytest.raises(SettingsError, match=name):
+        Settings.read()
+
+
 def test_a_secret_that_cannot_be_read_is_named(tmp_path: Path, env: pytest.MonkeyPatch) -> None:
     env.setenv("NANUM_INTERNAL_SECRET_FILE", str(tmp_path / "nowhere"))
     with pytest.raises(SettingsError, match="NANUM_INTERNAL_SECRET_FILE"):
@@ -281,12 +314,16 @@ def test_settings_are_read(tmp_path: Path, env: pytest.MonkeyPatch) -> None:
         "NANUM_REVOKED_FILE": str(revoked),
         "NANUM_PSEUDONYM_SECRET_FILE": str(secret),
         "NANUM_CENTRE": CENTRE,
+        "NANUM_TRUSTED_PROXIES": "10.0.0.7 10.1.0.0/24",
+        "NANUM_RATE_LIMITS": "resident=5/10",
     }
     for name, text in variables.items():
         env.setenv(name, text)
     read = Settings.read()
     assert (read.host, read.port, read.internal_secret) == ("127.0.0.1", 8080, "s" * 40)
     assert read.sources["rentals"] == "http://127.0.0.1:1"
+    assert read.proxies == ("10.0.0.7", "10.1.0.0/24")
+    assert (read.rates["resident"], read.rates["desk"]) == ((5, 10), (300_000, 60))
 
 
 def test_a_token_is_good_until_it_expires(gateway: Gateway) -> None:
