@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import psycopg
 import pytest
 
+from services.chassis.commands.handler import Metadata
 from services.chassis.domain import OtherCentre
+from services.chassis.eventstore.store import PostgresStore
 from services.chassis.foundation.codec import decode
+from services.chassis.process.runtime import Runtime
 from services.chassis.readmodels.query_handler import NothingFound, QueryHandler, QueryMalformed
+from services.inventory.service import SERVICE as INVENTORY
 from services.rentals.service import SERVICE
+from tests.integration.test_execute import settings as settings_of
 from tests.support.centre import CENTRE, MONDAY, Desk, barcodes, lend, send
 
 THEIRS = "seoul-jongno"
@@ -68,3 +76,48 @@ def test_a_history_comes_in_pages_and_each_event_once(desk, ask):
             ask("history", stream=stream, **wrong)
     with pytest.raises(QueryMalformed):
         ask("history")
+
+
+def test_whose_an_item_is_is_told_when_it_is_asked_for(fresh):
+    database = fresh("inventory")
+    with psycopg.connect(database.owner) as conn:
+        conn.execute(
+            "INSERT INTO item (item_id, centre, barcode, category, state, last_rental, missing, damages, version)"
+            " VALUES ('namgu.NG-1', 'namgu', 'NG-1', 'C10', 'ready', 'namgu.r1', '[]', 0, 2)"
+        )
+        conn.execute("INSERT INTO rented_out VALUES ('namgu.NG-1', 'namgu', 'namgu.r2', 'out', '2027-01-01')")
+    queries = QueryHandler(INVENTORY, PostgresStore(INVENTORY, database.app))
+    for whose, told in (("true", ("namgu.r1", "namgu.r2")), ("false", (None, None))):
+        (listed,) = decode(queries.handle("items", {"centre": "namgu", "whose": whose}, MONDAY).document)["data"]
+        item = decode(queries.handle("item", {"centre": "namgu", "barcode": "NG-1", "whose": whose}, MONDAY).document)
+        assert item == listed and (item["last_rental"], item["rental_id"]) == told
+        assert (item["state"], item["due_on"]) == ("out", "2027-01-01")
+
+
+class TestFeed:
+    @pytest.fixture
+    def door(self, desk):
+        return Runtime(SERVICE, settings_of(desk.store.pool.url))
+
+    def page(self, door, after=0, limit=100, centre=None):
+        return decode(door.feed(after, limit, centre))
+
+    def test_a_centre_reads_its_own_events_each_linked_to_the_one_before(self, desk, door, rental):
+        """Given events of two centres in one log, when one reads the feed, then it is a chain of its own events."""
+        stranger = replace(
+            send("join_resident", resident_id=f"{THEIRS}.lee", centre=THEIRS),
+            meta=Metadata({"role": "desk", "subject": "a-0123456789abcdef01234567", "centre": THEIRS}),
+        )
+        desk.do(stranger)
+        desk.do(send("join_resident", resident_id=f"{CENTRE}.lee", centre=CENTRE))
+        everything = self.page(door)["data"]
+        assert {event["data"]["centre"] for event in everything} == {CENTRE, THEIRS}
+        for centre in (CENTRE, THEIRS):
+            ours, after, previous = [], 0, 0
+            while page := self.page(door, after, 2, centre)["data"]:
+                ours, after = [*ours, *page], page[-1]["position"]
+            assert ours and {event["data"]["centre"] for event in ours} == {centre}
+            assert [e["id"] for e in ours] == [e["id"] for e in everything if e["data"]["centre"] == centre]
+            for event in ours:
+                assert event["previous"] == previous
+                previous = event["position"]

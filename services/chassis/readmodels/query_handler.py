@@ -98,10 +98,10 @@ class QueryHandler:
                 return QueryResult(encode(query.answer(params, read, now)))
         return self._stored(query, params)
 
-    def page(self, after: int, limit: int) -> Page:
-        """A page of the feed of published events."""
+    def page(self, after: int, limit: int, centre: str | None = None) -> Page:
+        """A page of the feed of published events: of one centre, or of all."""
         with self._store.reading.connection() as conn:
-            return self._feed.page(conn, after, limit)
+            return self._feed.page(conn, after, limit, centre)
 
     def _understood(self, name: str, given: dict[str, Any]) -> tuple[SqlQuery | ComputedQuery, Any]:
         query = self._service.query_named.get(name)

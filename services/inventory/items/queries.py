@@ -5,8 +5,9 @@ from services.chassis.service import SqlQuery
 from services.contracts.inventory import queries
 
 _ITEM = """
-    SELECT i.centre, i.barcode, i.category, coalesce(o.state, i.state) AS state, i.last_rental, i.repair_id, i.missing,
-           i.damages, i.version, o.rental_id, o.due_on
+    SELECT i.centre, i.barcode, i.category, coalesce(o.state, i.state) AS state,
+           CASE WHEN %(whose)s THEN i.last_rental END AS last_rental, i.repair_id, i.missing, i.damages, i.version,
+           CASE WHEN %(whose)s THEN o.rental_id END AS rental_id, o.due_on
     FROM item i LEFT JOIN rented_out o ON o.centre = i.centre AND o.item_id = i.item_id
 """
 

@@ -25,6 +25,7 @@ create table event (
     meta jsonb not null,
     at timestamptz not null
 ) partition by range (position);
+create index event_of_centre on event (centre, position);
 
 create table event_type (                          -- what the log holds: a release can tell whether it knows all of it
     type text,
