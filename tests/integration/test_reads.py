@@ -97,7 +97,7 @@ def test_whose_an_item_is_is_told_when_it_is_asked_for(fresh):
 class TestFeed:
     @pytest.fixture
     def door(self, desk):
-        return Runtime(SERVICE, settings_of(desk.store.pool.url))
+        return Runtime(SERVICE, settings_of(desk.store.pool.url, "a" * 32))
 
     def page(self, door, after=0, limit=100, centre=None):
         return decode(door.feed(after, limit, centre))

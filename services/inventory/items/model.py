@@ -199,10 +199,13 @@ def evolve_rented_out(item_id: str, row: RentedOut | None, event: Any) -> Rented
     """Who has the item after an event of a rental; the end of another rental than the row's changes nothing."""
     match event:
         case rentals.RentalRequested():
-            return make(RentedOut, event, item_id=item_id, state="held")
+            state: Literal["held", "out"] = "held"
         case rentals.RentalStarted():
-            return make(RentedOut, event, item_id=item_id, state="out")
-    return row if row and row.rental_id != event.rental_id else None
+            state = "out"
+        case _:
+            return row if row and row.rental_id != event.rental_id else None
+    about = {"centre": event.centre, "rental_id": event.rental_id, "due_on": event.due_on}
+    return RentedOut(item_id=item_id, state=state, **about)
 
 
 def rented_out_keys(event: Any) -> Iterable[str]:
