@@ -158,11 +158,13 @@ class RetryLater(Exception):
 class SqlQuery:
     """A named read of own views: ``sql`` yields one JSON document; ``contract`` holds its parameters.
 
+    Where the text depends on which parameters are given, ``sql`` makes it of them.
+
     With an ``aggregate`` the read is of one row of that state; it can then be waited for, and read as of an instant.
     """
 
     contract: type
-    sql: str
+    sql: str | Callable[[Mapping[str, Any]], str]
     aggregate: type | None = None
 
 
