@@ -88,7 +88,8 @@ class Source:
     def __init__(self, name: str = "inventory", epoch: str = EPOCH) -> None:
         self.name, self.epoch = name, epoch
         self.messages: list[Message] = []
-        self.reads = 0
+        self.types: dict[str, int] = {}  # where each type first occurs
+        self.reads = self.rewinds = 0
 
     def publishes(self, type: str, stream: str, **data: Any) -> Message:
         """The next event."""
@@ -98,12 +99,13 @@ class Source:
             epoch=self.epoch,
             position=position,
             previous=position - 1,
-            id=str(uuid5(UUID(self.epoch), str(position))),
+            id=str(uuid5(UUID(self.epoch), f"{position}{'.' * self.rewinds}")),
             type=type,
             stream=stream,
             version=1,
             at=MONDAY,
             data=data,
+            previous_id=self.messages[-1].id if self.messages else None,
         )
         self.messages.append(message)
         return message
@@ -127,11 +129,23 @@ class Source:
             )
         return made
 
+    def rewind(self, position: int) -> None:
+        """The log goes back, and keeps its name."""
+        self.messages = [m for m in self.messages if m.position <= position]
+        self.rewinds += 1
+
+    def becomes(self, messages: list[Message]) -> None:
+        """Another log is in its place."""
+        self.messages, self.epoch = messages, messages[0].epoch
+
     def read_feed(self, after: int) -> Page:
         """The feed."""
         self.reads += 1
         behind = [m for m in self.messages if m.position > after]
-        return Page(self.epoch, self.messages[-1].position if self.messages else 0, behind[:500])
+        before = [(m.position, m.id) for m in self.messages if m.position <= after][-1:] or [(0, None)]
+        return Page(
+            self.epoch, self.messages[-1].position if self.messages else 0, behind[:500], *before[0], types=self.types
+        )
 
 
 class Desk:
