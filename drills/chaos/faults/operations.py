@@ -1,6 +1,7 @@
-"""What operators do while the desk works: they deploy a service, and make backups."""
+"""What operators do while the desk works: they deploy a service, make backups, verify and rebuild views."""
 
 import contextlib
+import re
 import signal
 import subprocess
 import time
@@ -11,7 +12,7 @@ import requests
 
 from deploy.local.config import ROOT
 from drills.chaos.faults.kind import NotNow, Shot, fault
-from drills.releases.process import Process
+from drills.releases.process import Process, tool
 from services.contracts import SERVICES
 
 READY_WITHIN = 30.0  # seconds
@@ -62,4 +63,27 @@ def backed_up(shot: Shot) -> Iterator[None]:
     except psycopg.Error as error:
         raise NotNow(f"the databases were not there for a backup: {error}") from None
     shot.note = f"{file.stat().st_size} bytes"
+    yield
+
+
+@fault("views verified", SERVICES, 3, smoke=False, touching=False)
+def verified(shot: Shot) -> Iterator[None]:
+    """Every view of a service is compared with the replay of its events, while it goes on writing."""
+    done = tool(shot.centre.fleet, ROOT, "verify", shot.target)
+    found = re.search(r"(\d+) differences", done.stdout)
+    if found is None:
+        raise NotNow(f"no verdict: {(done.stderr or done.stdout).strip()[-200:]}")
+    if found[1] != "0":
+        raise AssertionError(f"the views of {shot.target} differ under load: {done.stdout[-1000:]}")
+    shot.note = done.stdout.strip()
+    yield
+
+
+@fault("views rebuilt", SERVICES, 3, smoke=False, touching=False)
+def rebuilt(shot: Shot) -> Iterator[None]:
+    """Every view of a service is folded again from the first event and swapped in, while it goes on writing."""
+    done = tool(shot.centre.fleet, ROOT, "rebuild", shot.target)
+    if done.returncode:
+        raise NotNow(f"not rebuilt: {(done.stderr or done.stdout).strip()[-200:]}")
+    shot.note = done.stdout.strip()
     yield
