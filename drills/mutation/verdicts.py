@@ -16,7 +16,8 @@ from drills.mutation.mutants import Mutant
 from drills.mutation.traces import Traces
 
 ACCEPTED = Path(__file__).with_name("accepted.toml")
-KILLED, SURVIVED, TIMEOUT, NO_COVERAGE, EQUAL = "killed", "survived", "timeout", "no coverage", "accepted"
+KILLED, SURVIVED, TIMEOUT = "killed", "survived", "timeout"
+NO_COVERAGE, UNSETTLED, EQUAL = "no coverage", "unsettled", "accepted"
 ENOUGH = 60.0  # seconds of tests for one mutant; those behind are left out
 SLOWER = 3.0  # times what the tests usually take, and then it hangs
 START = 30.0  # seconds for what comes before the first test
@@ -57,7 +58,7 @@ class Report:
     @property
     def survivors(self) -> list[Verdict]:
         """Those that nobody objects to, by file."""
-        found = [verdict for verdict in self.verdicts if verdict.became in (SURVIVED, NO_COVERAGE)]
+        found = [verdict for verdict in self.verdicts if verdict.became in (SURVIVED, NO_COVERAGE, UNSETTLED)]
         return sorted(found, key=lambda verdict: (verdict.mutant.file, verdict.mutant.lines))
 
 
@@ -79,11 +80,10 @@ def judge(lane: Lane, mutant: Mutant, traces: Traces) -> Verdict:
         if ended.passed:
             return Verdict(mutant, SURVIVED)
         if not _of_servers(ended) or lane.run(ended.failed, patience).passed:
-            break
+            by = ended.failed[0] if ended.failed else f"exit code {ended.code}"
+            return Verdict(mutant, TIMEOUT if ended.timeout else KILLED, by)
         lane.renew()  # the test fails without the mutant, too: an earlier one left something behind
-    return Verdict(
-        mutant, TIMEOUT if ended.timeout else KILLED, ended.failed[0] if ended.failed else f"exit code {ended.code}"
-    )
+    return Verdict(mutant, UNSETTLED, ended.failed[0])
 
 
 def _enough(tests: Sequence[str], traces: Traces) -> Iterator[str]:
