@@ -10,13 +10,13 @@ from pathlib import Path
 import click
 from rich.table import Table
 
+from deploy.access import access
 from deploy.console import Commands, installation_here, out, watched
 from deploy.local import Installation, InstallationError, doctor, programs
 from deploy.local.config import ROOT
-from integrations.analysts.subscriptions import KINDS, STREAM, Subscription
-from integrations.tokens import ROLES
 from services.chassis import cli as chassis
 from services.contracts import SERVICES
+from services.contracts.tokens import ROLES
 
 
 @click.group(cls=Commands)
@@ -83,14 +83,6 @@ def logs(installation: Installation, process: str | None, follow: bool, lines: i
         raise InstallationError(f"There is no log of {process!r}: use {known}.")
     # -F goes on with the new file when the log is rotated.
     subprocess.run(["tail", "-n", str(lines), *(["-F"] if follow else []), *map(str, files)])
-
-
-@cli.on_home()
-@click.argument("role", type=click.Choice(ROLES))
-@click.option("--subject", help="Whom the token speaks for, such as a resident's id.")
-def token(installation: Installation, role: str, subject: str | None) -> None:
-    """Print a bearer token, good for 12 hours."""
-    click.echo(installation.token(role, subject))
 
 
 @cli.on_home(installed=False)
@@ -198,57 +190,6 @@ def restore(installation: Installation, file: Path, yes: bool) -> None:
     out.print("Restored. `./nanum verify` proves it; analysts see a new epoch and start anew.")
 
 
-@cli.on_home()
-@click.argument("name", required=False)
-@click.option(
-    "--service", "services", multiple=True, type=click.Choice(SERVICES), help="Only this one; repeat for more."
-)
-@click.option("--kind", type=click.Choice(KINDS), default=STREAM, show_default=True)
-@click.option("--list", "listed", is_flag=True, help="Show who subscribed.")
-@click.option("--renew", metavar="NAME", help="Give NAME a new password.")
-@click.option("--remove", metavar="NAME", help="End the subscription NAME.")
-def subscribe(
-    installation: Installation,
-    name: str | None,
-    services: tuple[str, ...],
-    kind: str,
-    listed: bool,
-    renew: str | None,
-    remove: str | None,
-) -> None:
-    """Let the analyst NAME read the events, under pseudonyms of their own: docs/analytics.md."""
-    if sum(map(bool, (name, listed, renew, remove))) != 1:
-        raise click.UsageError("Give a NAME, or one of --list, --renew NAME, --remove NAME.")
-    if listed:
-        for each in installation.subscriptions:
-            out.print(f"{each.name}  {each.kind}  {' '.join(each.services)}")
-    elif remove:
-        watched("Ending the subscription", lambda _progress: installation.unsubscribe(remove))
-        out.print(f"{remove} is subscribed no more: the user and the queues are deleted. Tokens expire by themselves.")
-    elif renew:
-        explain(installation, *watched("Renewing", lambda _progress: installation.renew(renew)))
-    else:
-        made = watched("Subscribing", lambda _progress: installation.subscribe(str(name), kind, services or SERVICES))
-        explain(installation, *made)
-
-
-def explain(installation: Installation, subscription: Subscription, password: str) -> None:
-    """All that the analyst has to know; the password can't be shown again."""
-    offset = '  (with the consumer argument x-stream-offset: "first")' if subscription.kind == STREAM else ""
-    queues = "\n".join(f"  {subscription.queue(service).name}" for service in subscription.services)
-    out.print(f"""
-[bold]{subscription.name} may read[/]
-{queues}{offset}
-
-  NANUM_AMQP_URL={installation.rabbitmq.analyst_url(subscription, password)}
-  NANUM_URL={installation.url}
-  NANUM_TOKEN={installation.token("analyst", subscription.name)}
-
-The password is shown this once. The token is for GET /v1/events/SERVICE, and good for 12 hours;
-`./nanum token analyst --subject {subscription.name}` makes another. How to read: docs/analytics.md, examples/.
-""")
-
-
 def program(name: str, module: str, summary: str) -> click.Command:
     """A command that becomes another program of these sources, which is given the rest of the command line."""
 
@@ -262,6 +203,7 @@ def program(name: str, module: str, summary: str) -> click.Command:
 
 
 for each in (
+    *access.commands.values(),
     *map(service_tool, ("rebuild", "parked", "dead")),
     program("test", "pytest", "Run the tests, all of them or as the given arguments of pytest say."),
     program("simulate", "drills.simulation", "Simulate many histories of the centre under faults; --help shows how."),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from types import SimpleNamespace
@@ -19,9 +20,11 @@ from gateway.http.problems import Problem
 from gateway.http.request import Dependencies
 from gateway.http.request_parsing import Incoming
 from gateway.http.route import Route
+from gateway.http.token_files import Keys, Revocations
 from gateway.metrics import Metrics
 from gateway.settings import Settings
 from gateway.upstream.client import Service, Services
+from gateway.upstream.watcher import Waits
 
 log = structlog.get_logger()
 
@@ -38,12 +41,13 @@ def build(
     services = {
         name: Service(name, url, settings.internal_secret, metrics, **bounds) for name, url in settings.sources.items()
     }
-    dependencies = Dependencies(services, metrics, settings.pseudonym_secret, documents(routes))
-    tokens = Tokens(settings.token_secret)
+    dependencies = Dependencies(services, metrics, settings.pseudonym_secret, documents(routes), Waits())
+    metrics.waits.set_function(lambda: dependencies.waits.count)
+    tokens = Tokens(Keys(settings.token_keys), Revocations(settings.revoked))
     by_path: dict[str, dict[str, Responder]] = defaultdict(dict)
     for route in routes:
         by_path[route.path][route.method] = Endpoint(route, dependencies, tokens, settings.centre).respond
-    app: App[Incoming, Response] = App(middleware=[Lifespan(services)], request_type=Incoming)
+    app: App[Incoming, Response] = App(middleware=[Lifespan(services, tokens)], request_type=Incoming)
     for path, responders in by_path.items():
         app.add_route(path, _resource(responders, dependencies))
     # Whatever no route takes, and whatever Falcon itself refuses, is a problem document too.
@@ -77,15 +81,17 @@ def _resource(responders: dict[str, Responder], dependencies: Dependencies) -> o
 class Lifespan:
     """Opens and closes the services' clients with the server. It has no request hooks, so a request pays nothing."""
 
-    def __init__(self, services: Services) -> None:
-        self._services = services
+    def __init__(self, services: Services, tokens: Tokens) -> None:
+        self._services, self._tokens = services, tokens
 
     async def process_startup(self, scope: Mapping[str, Any], event: Mapping[str, Any]) -> None:
         """The server is about to listen."""
         for service in self._services.values():
             await service.open()
+        self._watching = asyncio.create_task(self._tokens.watch())
 
     async def process_shutdown(self, scope: Mapping[str, Any], event: Mapping[str, Any]) -> None:
         """The last request is answered."""
+        self._watching.cancel()
         for service in self._services.values():
             await service.close()

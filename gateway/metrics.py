@@ -38,6 +38,8 @@ class Metrics:
         self.batch = Histogram(*batch, ("service",), buckets=(1, 2, 4, 8, 16, 32, 64), registry=registry)
         waiting = ("nanum_gateway_commands_waiting", "Commands waiting for the next batch")
         self.waiting = Gauge(*waiting, ("service",), registry=registry)
+        waits = ("nanum_gateway_waits", "Clients that wait for a change")
+        self.waits = Gauge(*waits, registry=registry)
         call = ("nanum_gateway_service_seconds", "One request to a service")
         self.service_seconds = Histogram(*call, ("service", "call"), buckets=SECONDS, registry=registry)
         failures = ("nanum_gateway_service_failures", "Requests to a service without an answer")

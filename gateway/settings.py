@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from ipaddress import ip_network
+from pathlib import Path
 from typing import cast
 from urllib.parse import urlsplit
 
 from environs import EnvValidationError, FileAwareEnv, ValidationError, validate
 
+from gateway.http.token_files import Keys, Revocations, WatchedFile
 from services.contracts import SERVICES
 
 SHORTEST_SECRET = 32  # bytes: HMAC-SHA-256 is only as strong as its key
@@ -17,7 +20,8 @@ VARIABLES = {
     "NANUM_LISTEN": "address and port to listen on, as 127.0.0.1:8080",
     "NANUM_SOURCES": "the base URL of each service, as rentals=http://127.0.0.1:8001",
     "NANUM_INTERNAL_SECRET": "NANUM_INTERNAL_SECRET_FILE is the path of a file that holds the secret of the services",
-    "NANUM_TOKEN_SECRET": "NANUM_TOKEN_SECRET_FILE is the path of a file that holds the secret of the tokens",
+    "NANUM_TOKEN_KEYS_FILE": "the path of a JSON Web Key Set with the public keys of the tokens",
+    "NANUM_REVOKED_FILE": "the path of a JSON file that says which tokens were revoked",
     "NANUM_PSEUDONYM_SECRET": "NANUM_PSEUDONYM_SECRET_FILE is the path of a file that holds the pseudonyms' secret",
     "NANUM_CENTRE": "the id of the centre whose catalogue is public here, as gwangju-namgu",
     "NANUM_LOG_LEVEL": "how much is logged",
@@ -40,7 +44,8 @@ class Settings:
     port: int
     sources: Mapping[str, str]
     internal_secret: str
-    token_secret: str
+    token_keys: Path
+    revoked: Path
     pseudonym_secret: str
     centre: str
     log_level: str = "info"
@@ -54,9 +59,10 @@ class Settings:
             listen = env.str("NANUM_LISTEN", validate=validate.Regexp(r"[^:]+:\d{1,5}\Z"))
             sources = env.str("NANUM_SOURCES", validate=_all_services)
             internal_secret = env.str("NANUM_INTERNAL_SECRET", validate=_long_enough)
-            token_secret = env.str("NANUM_TOKEN_SECRET", validate=_long_enough)
+            token_keys = env.path("NANUM_TOKEN_KEYS_FILE", validate=partial(_readable, Keys))
+            revoked = env.path("NANUM_REVOKED_FILE", validate=partial(_readable, Revocations))
             pseudonym_secret = env.str("NANUM_PSEUDONYM_SECRET", validate=_long_enough)
-            centre = env.str("NANUM_CENTRE", validate=validate.Length(1))
+            centre = env.str("NANUM_CENTRE", validate=validate.Regexp(r"[a-z0-9-]{1,40}\Z"))
             levels = ("debug", "info", "warning", "error")
             log_level = env.str("NANUM_LOG_LEVEL", "info", validate=validate.OneOf(levels))
             proxies = env.str("NANUM_TRUSTED_PROXIES", "", validate=_networks)
@@ -73,7 +79,8 @@ class Settings:
             int(port),
             _sources(sources),
             internal_secret,
-            token_secret,
+            token_keys,
+            revoked,
             pseudonym_secret,
             centre,
             log_level,
@@ -90,6 +97,13 @@ def _all_services(text: str) -> None:
     urls = {name: urlsplit(sources.get(name, "")) for name in SERVICES}
     if wrong := [name for name, url in urls.items() if url.scheme != "http" or not url.netloc]:
         raise ValidationError([f"the base URL of {name} is missing" for name in wrong])
+
+
+def _readable(kind: type[WatchedFile], path: Path) -> None:
+    try:
+        kind(path)
+    except (OSError, ValueError) as wrong:
+        raise ValidationError([str(wrong)]) from None
 
 
 def _networks(text: str) -> None:

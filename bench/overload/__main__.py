@@ -2,9 +2,9 @@
 
     python -m bench.overload [--rounds 3] [--seconds 8] [--connections 4]
 
-The flood is all of `bench/overload/callers.py` at once: 500 long polls of one resident, 2,000 idle connections, 200 that
-send a head letter by letter, a head of 300 MiB, bodies of 1 MiB with 349,000 wrong elements and amounts of 2^31 in a
-loop. It runs in a process of its own, niced, as it shares the machine. Ratios are paired within a round.
+The flood is all of `bench/overload/callers.py` at once: 500 long polls of one resident, 2,000 idle connections, 200
+that send a head letter by letter, a head of 300 MiB, bodies of 1 MiB with 349,000 wrong elements and amounts of 2^31 in
+a loop. It runs in a process of its own, niced, as it shares the machine. Ratios are paired within a round.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class Measurement:
     """The neighbour's lendings, and the flood beside them."""
 
     def __init__(self, installation: Installation, asked: argparse.Namespace) -> None:
-        self._installation, self._asked, self._item = installation, asked, 1
+        self._installation, self._asked, self._item, self._others = installation, asked, 1, 0
         self._token = installation.token("desk", "neighbour")
         pid = installation.supervisor.states()["gateway"].pid
         self._gateway = [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]
@@ -104,15 +104,20 @@ class Measurement:
         answers = json.loads(flood.communicate(timeout=120)[0])
         time.sleep(SETTLE)
         after = self._lend()
-        figures = {"before": quiet, "during": loud, "after": after, "memory": (memory, most, self._memory())}
+        figures = {
+            "no 201": self._others,
+            "before": quiet,
+            "during": loud,
+            "after": after,
+            "memory": (memory, most, self._memory()),
+        }
         out.print(f"round {number + 1}: {figures} {answers}")
         return figures
 
     def _lend(self) -> tuple[float, float]:
         load = Load("127.0.0.1", self._about_port, self._token, self._item, self._asked.seconds)
         run, self._item = load.play(self._asked.connections), load.next_item
-        if run.others:
-            raise SystemExit(f"{run.others} lendings had no 201")
+        self._others += run.others
         return run.rate, run.percentile(0.99)
 
     @property

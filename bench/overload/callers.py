@@ -9,19 +9,21 @@ Prints how often each kind was answered with which status. Whoever is told when 
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import re
 import resource
 import sys
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 POLLS, IDLE, DRIBBLING = 500, 2000, 200
 HEAD_MIB = 300
 WRONG_ELEMENTS = 349_000
+ADDRESSES = [f"127.0.0.{number}" for number in range(2, 10)]  # the neighbour comes from 127.0.0.1
 MEBIBYTE = b"a" * (1 << 20)
 Caller = Callable[["Flood"], Awaitable[str]]
 
@@ -35,6 +37,7 @@ class Flood:
     until: float
     about: dict[str, str]
     answers: dict[str, Counter[str]] = field(default_factory=dict)
+    _addresses: Iterator[str] = field(default_factory=lambda: itertools.cycle(ADDRESSES))
 
     async def repeat(self, kind: str, call: Caller) -> None:
         """Call until the time is up; a connection that was closed or refused is opened again after a moment."""
@@ -48,7 +51,8 @@ class Flood:
             await asyncio.sleep(float(wait or (0 if status.isdigit() else 0.5)))
 
     async def connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-        return await asyncio.open_connection(self.host, self.port)
+        """A connection from the next of the callers' addresses."""
+        return await asyncio.open_connection(self.host, self.port, local_addr=(next(self._addresses), 0))
 
     async def request(self, head: str, body: bytes = b"") -> str:
         """One request on a connection of its own; ``status`` or ``status seconds``, as Retry-After says."""
@@ -65,9 +69,10 @@ class Flood:
 
 async def poll(flood: Flood) -> str:
     """Wait for a rental that does not change."""
-    known = f'If-None-Match: "{flood.about["version"]}"\r\nPrefer: wait=30'
+    about = flood.about
+    known = f'If-None-Match: "{about["version"]}"\r\nPrefer: wait=30'
     return await flood.request(
-        f"GET /v1/rentals/{flood.about['rental']} HTTP/1.1\r\nAuthorization: Bearer {flood.about['resident']}\r\n{known}"
+        f"GET /v1/rentals/{about['rental']} HTTP/1.1\r\nAuthorization: Bearer {about['resident']}\r\n{known}"
     )
 
 

@@ -15,9 +15,11 @@ from deploy.local.rabbitmq import RabbitMQ
 from deploy.local.runtime import ROOT, Runtime
 from deploy.local.secrets import Secrets
 from deploy.local.subscriptions import Subscriptions
+from deploy.local.tokens import Revoked, TokenKeys
 from deploy.local.users import Users
-from integrations import tokens
+from integrations.tokens import LIFETIME, mint
 from services.contracts import SERVICES
+from services.contracts.tokens import ROLES
 
 __all__ = ["CENTRE", "PORTS", "ROOT", "SERVERS", "Config", "Progress", "silent"]
 CENTRE = "gwangju-namgu"
@@ -49,6 +51,8 @@ class Config:
         self.wanted_home = Path(self.home).absolute()
         self.home = directories.home_of(self.wanted_home)
         self.secrets = Secrets(self.home / "secrets")
+        self.token_keys = TokenKeys(self.secrets.directory / "token-keys.json")
+        self.revoked = Revoked(self.home / "revoked.json")
         self.private = Private(self.home / "private")
         self.users = Users(self.home / "users.json")
         self.runtime = Runtime(self.home)
@@ -93,8 +97,11 @@ class Config:
         """URL of the mailbox, with its user and password."""
         return f"smtp://nanum:{self.secrets.value('mailbox')}@{self.listen('mailbox')}"
 
-    def token(self, role: str, subject: str | None = None, centre: str | None = None) -> str:
-        """A bearer token for ``resident``, ``desk``, ``manager`` or ``analyst`` of a centre, good for 12 hours."""
-        if role not in tokens.ROLES:
-            raise InstallationError(f"There is no role {role!r}: use {', '.join(tokens.ROLES)}.")
-        return tokens.mint(self.secrets.value("token"), role, centre or self.centres[0], subject)
+    def token(self, role: str, subject: str | None = None, centre: str | None = None, seconds: int = LIFETIME) -> str:
+        """A bearer token for ``resident``, ``desk``, ``manager`` or ``analyst`` of a centre, for at most 24 hours."""
+        if role not in ROLES:
+            raise InstallationError(f"There is no role {role!r}: use {', '.join(ROLES)}.")
+        try:
+            return mint(self.token_keys.signing("people"), role, centre or self.centres[0], subject, seconds)
+        except ValueError as wrong:
+            raise InstallationError(f"There can be no such token: {wrong}.") from None

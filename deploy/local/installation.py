@@ -17,6 +17,7 @@ from deploy.local.config import SERVERS, Config, Progress, silent
 from deploy.local.problems import InstallationError, NotReady, end_of
 from deploy.local.processes import Process, process_named, table, with_required
 from deploy.local.supervisor import Supervisor
+from deploy.local.tokens import USES
 from deploy.local.users import own_directory
 from integrations.analysts.subscriptions import Subscription
 from services.contracts import SERVICES
@@ -159,6 +160,25 @@ class Installation(Config):
         self.broker_wipe()
         self.up(progress=progress)
 
+    def rotate_key(self, use: str) -> str:
+        """Sign with a new key from now on; older tokens stay good. Returns its ``kid``."""
+        if use not in USES:
+            raise InstallationError(f"There are no keys for {use!r}: use {' or '.join(USES)}.")
+        kid = self.token_keys.rotate(use)["kid"]
+        self._hand_out()
+        return str(kid)
+
+    def retire_key(self, kid: str) -> None:
+        """End a key that signs no more, with every token of it."""
+        self.token_keys.retire(kid)
+        self._hand_out()
+
+    def revoke(self, token: str | None = None, subject: str | None = None) -> str:
+        """End one token (whole, or its ``jti``), or all that a subject was given until now. Returns which."""
+        revoked = self.revoked.token(token) if token else self.revoked.subject(str(subject))
+        self._hand_out()
+        return revoked
+
     def subscribe(self, name: str, kind: str, services: Collection[str]) -> tuple[Subscription, str]:
         """Let an analyst read the services' events at the broker. Returns the subscription and the user's password."""
         self.subscriptions.check_new(name, kind)
@@ -246,9 +266,13 @@ class Installation(Config):
         alive = self._alive()
         self.ports.settle(running=alive | ({"rabbitmq-nodes"} if "rabbitmq" in alive else set()))
 
-    def _apply(self) -> None:
+    def _hand_out(self) -> None:
+        """Give each process its secrets and directories as they are now."""
         for process in self.processes:
             self.private.write(process.name, process.secrets, process.uid)
             for directory in process.directories:
                 own_directory(directory, process.uid)
+
+    def _apply(self) -> None:
+        self._hand_out()
         self.supervisor.apply(self.processes, attached=self.profile == "test")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -100,13 +101,14 @@ def _programs(config: Config) -> Iterator[Process]:
         env, secrets = {**shared, **nightly, **own.get(service, {})}, {**internal, **_secrets_of(config, service)}
         yield _program(config, service, module, "readyz", SERVERS, env=env, secrets=secrets)
     centre = {"NANUM_CENTRE": config.centres[0]}
-    token, pseudonym = config.secrets.value("token"), config.secrets.value("pseudonym")
-    secrets = {**internal, "NANUM_TOKEN_SECRET": token, "NANUM_PSEUDONYM_SECRET": pseudonym}
+    tokens = {"NANUM_TOKEN_KEYS": config.token_keys.jwks(), "NANUM_REVOKED": config.revoked.text()}
+    secrets = {**internal, **tokens, "NANUM_PSEUDONYM_SECRET": config.secrets.value("pseudonym")}
     yield _program(config, "gateway", "gateway", "readyz", SERVICES, env={**shared, **centre}, secrets=secrets)
     subscribed = written(config.subscriptions)
     if subscribed:  # fills the queues of those who subscribed
         env = {**centre, "NANUM_GATEWAY_URL": config.url, "NANUM_SUBSCRIPTIONS": subscribed}
-        secrets = {"NANUM_TOKEN_SECRET": token, "NANUM_AMQP_URL": config.amqp_url("analytics")}
+        key = json.dumps(config.token_keys.signing("analytics"))
+        secrets = {"NANUM_TOKEN_KEY": key, "NANUM_AMQP_URL": config.amqp_url("analytics")}
         yield _program(config, "analytics", "integrations.analysts", "metrics", ("gateway",), env=env, secrets=secrets)
 
 

@@ -116,10 +116,9 @@ class Drill:
         """What differs from what was acknowledged, in inventory and in rentals."""
         wrong = self._unsettled(newest)
         with self._sql("inventory") as conn:
-            sent = dict(conn.execute("SELECT stream, schema FROM event WHERE type = 'repair.sent'").fetchall())
-            times = conn.execute("SELECT count(*) FROM event WHERE type = 'repair.sent'").fetchone()[0]
-        schemas = {stream.removeprefix("repair-"): schema for stream, schema in sent.items()}
-        wrong += [f"{times - len(sent)} repairs were sent twice"] if times > len(sent) else []
+            sent = conn.execute("SELECT stream, schema FROM event WHERE type = 'repair.sent'").fetchall()
+        schemas = {stream.removeprefix("repair-"): schema for stream, schema in sent}
+        wrong += [f"{len(sent) - len(schemas)} repairs were sent twice"] if len(sent) > len(schemas) else []
         wrong += [f"{repair} was acknowledged and is lost" for repair in desk.sent - schemas.keys()]
         for service in ROLLED:
             with self._sql(service) as conn:
@@ -139,10 +138,10 @@ class Drill:
         until = time.monotonic() + SETTLED
         while time.monotonic() < until:
             with self._sql("inventory") as conn:
-                due = conn.execute("SELECT count(*) FROM job WHERE name LIKE 'make_promise_%'").fetchone()[0]
-                made = [conn.execute(f"SELECT count(*) FROM promise_{n}").fetchone()[0] for n in range(1, newest + 1)]
+                due = _count(conn, "job WHERE name LIKE 'make_promise_%' AND done_at IS NULL")
+                made = [_count(conn, f"promise_{n}") for n in range(1, newest + 1)]
             with self._sql("rentals") as conn:
-                seen = [conn.execute(f"SELECT count(*) FROM promise_{n}").fetchone()[0] for n in range(1, newest + 1)]
+                seen = [_count(conn, f"promise_{n}") for n in range(1, newest + 1)]
             if not due and made == seen:
                 return []
             time.sleep(0.3)
@@ -150,3 +149,8 @@ class Drill:
 
     def _sql(self, service: str) -> psycopg.Connection:
         return self._installation.postgres.session(f"nanum_{service}")
+
+
+def _count(conn: psycopg.Connection, rows: str) -> int:
+    found = conn.execute(f"SELECT count(*) FROM {rows}").fetchone()
+    return int(found[0]) if found else 0

@@ -63,11 +63,16 @@ def make_promise(command, read, now):
     return [PromiseMade(centre=centre, repair_id=command.repair_id, promise_id=command.repair_id)]
 
 
+def promised(event):
+    """A repair that is sent is promised."""
+    yield ScheduledCommand(MakePromise{n}(repair_id=event.repair_id), event.sent_at)
+
+
 CAPABILITY = Capability(
     "promises_{n}",
     commands=(CommandHandler(MakePromise{n}, make_promise),),
     projections=(Projection(Promise, lambda promise, event: make(Promise, event), (PromiseMade,)),),
-    schedules=(Schedule(RepairSent, lambda event: [ScheduledCommand(MakePromise{n}(repair_id=event.repair_id), event.sent_at)]),),
+    schedules=(Schedule(RepairSent, promised),),
     upcasts={{("repair.sent", {n}): lambda data: data}},
 )
 '''

@@ -12,8 +12,11 @@ from operator import attrgetter
 from typing import Any, NamedTuple, Self
 from uuid import NAMESPACE_DNS, UUID, uuid5
 
+from psycopg import errors
+
 from services.chassis.eventstore.migrate import files
-from services.chassis.eventstore.unit_of_work import Cursor, ParkedEvent, UnitOfWork, Writes
+from services.chassis.eventstore.records import Cursor, ParkedEvent, Writes
+from services.chassis.eventstore.unit_of_work import UnitOfWork
 from services.chassis.foundation import database
 from services.chassis.foundation.codec import encode
 from services.chassis.messaging.envelope import Message
@@ -198,9 +201,9 @@ def _key(row: Any) -> str:
 def _unique(guard: str, news: list[Any], known: Any) -> None:
     for one in news:
         if one in known:
-            raise database.Violation(f"{guard}: {one} exists")
+            raise errors.UniqueViolation(f"{guard}: {one} exists")
     if len(set(news)) < len(news):
-        raise database.Violation(f"{guard}: one of {news} comes twice")
+        raise errors.UniqueViolation(f"{guard}: one of {news} comes twice")
 
 
 @cache

@@ -9,7 +9,8 @@ from uuid import UUID
 
 from drills.simulation.disk import Disk, WaitingJob
 from services.chassis.domain import Read
-from services.chassis.eventstore.unit_of_work import Lookup, Opened, UnitOfWork
+from services.chassis.eventstore.records import Lookup, Opened
+from services.chassis.eventstore.unit_of_work import UnitOfWork
 from services.chassis.foundation import database
 from services.chassis.foundation.codec import convert, decode, encode
 from services.chassis.messaging.envelope import Message
@@ -65,8 +66,7 @@ class MemorySession:
 class MemoryStore:
     """The store of one process."""
 
-    Violation = database.Violation
-    secret = b"simulation"
+    fingerprint_key = b"simulation"
 
     def __init__(self, disk: Disk, reach: Reach) -> None:
         self._disk, self._reach = disk, reach

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-import time
 from typing import Any
 
 import msgspec
@@ -27,7 +25,6 @@ class RentalStatus(msgspec.Struct):
     """What decides whether waiting goes on, and whose rental it is."""
 
     state: str = ""
-    version: int = 0
     resident_id: str | None = None
 
 
@@ -58,34 +55,32 @@ async def request_rental(context: RequestContext) -> Response:
     rental_id, waited = context.new_id("rental"), None
     rental = await context.send(RequestRental, rental_id=rental_id, **context.body)
     if context.wait is not None:
-        rental, waited = await settled(context, rental_id, rental, context.wait)
+        rental, waited = await settled(context, rental_id, rental)
     return Response(rental.body, etag=rental.version, location=f"/v1/rentals/{rental_id}", waited=waited)
 
 
 async def settled(
-    context: RequestContext, rental_id: str, rental: ServiceDocument, wait: float
+    context: RequestContext, rental_id: str, rental: ServiceDocument
 ) -> tuple[ServiceDocument, int | None]:
     """The rental once its payment is decided, or as it stands when time is up; and the wait that was heeded."""
-    until = time.monotonic() + wait
-    while (status := rental.peek(RentalStatus)).state == "awaiting_payment" and (left := until - time.monotonic()) > 0:
-        newer = await newer_than(context, rental_id, status.version, left)
-        if newer is None:
-            return rental, None
-        rental = newer
-        if rental.peek(RentalStatus).version == status.version:
-            break  # time was up over there
-    return rental, context.wait
 
+    async def look() -> ServiceDocument | None:
+        newer = await context.ask(Rental, rental_id=rental_id)
+        return None if is_open(newer) else newer
 
-async def newer_than(context: RequestContext, rental_id: str, version: int, wait: float) -> ServiceDocument | None:
-    """The rental once its version is greater, or as it stands after ``wait`` seconds; None when waiting fails.
-
-    Never a problem: what is known already can be answered, whatever becomes of the waiting.
-    """
+    if not is_open(rental):
+        return rental, context.wait
     try:
-        return await context.ask(Rental, rental_id=rental_id, newer_than=version, wait=math.ceil(wait))
-    except Problem:
-        return None
+        with context.waiting():
+            newer, waited = await context.until("rentals", f"rental-{rental_id}", look)
+    except Problem:  # too many wait: the rental is committed all the same
+        return rental, None
+    return newer or rental, waited
+
+
+def is_open(rental: ServiceDocument) -> bool:
+    """Whether its payment is not decided yet."""
+    return rental.peek(RentalStatus).state == "awaiting_payment"
 
 
 routes.list("/v1/rentals", Rentals, "List rentals, newest first. A resident sees their own.", who=RENTERS)
@@ -98,14 +93,26 @@ async def show_rental(context: RequestContext) -> Response:
     `ETag` is its version. With `If-None-Match` and `Prefer: wait=N` the answer waits (at most 30 seconds) for a change.
     """
     rental_id, waited = context.path_id("rental"), None
-    rental = await context.ask(Rental, rental_id=rental_id, **context.query)
-    if context.caller.role == RESIDENT and rental.peek(RentalStatus).resident_id != context.caller.subject:
-        raise Problem("not_found", details={"what": "rental"})
-    version = -1 if rental.version is None else rental.version
-    if context.wait is not None and version in versions(context.etags or ()):
-        newer = await newer_than(context, rental_id, version, context.wait)
-        rental, waited = (rental, None) if newer is None else (newer, context.wait)
+    with context.waiting():
+        rental = await context.ask(Rental, rental_id=rental_id, **context.query)
+        if context.caller.role == RESIDENT and rental.peek(RentalStatus).resident_id != context.caller.subject:
+            raise Problem("not_found", details={"what": "rental"})
+        if context.wait is not None and rental.version in versions(context.etags or ()):
+            newer, waited = await changed(context, rental_id, rental.version)
+            rental = newer or rental
     return Response(rental.body, etag=rental.version, waited=waited)
+
+
+async def changed(
+    context: RequestContext, rental_id: str, version: int | None
+) -> tuple[ServiceDocument | None, int | None]:
+    """The rental once it has another version, or None when time is up; and the wait that was heeded."""
+
+    async def look() -> ServiceDocument | None:
+        newer = await context.ask(Rental, rental_id=rental_id)
+        return None if newer.version == version else newer
+
+    return await context.until("rentals", f"rental-{rental_id}", look)
 
 
 @routes.get("/v1/rentals/{id}/history", who=STAFF, query=History, fills=["stream"])

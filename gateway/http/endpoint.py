@@ -99,6 +99,7 @@ class Endpoint:
             id=id,
             request_id=req.id,
             dependencies=self._dependencies,
+            gone=req.gone,
         )
         response = await route.handler(context)
         return unless_known(response, etags) if self._heeds_none_match else response

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from werkzeug.http import generate_etag
 
 from gateway.http.response import Response
-from gateway.upstream.client import LONGEST_WAIT
 
+LONGEST_WAIT = 30  # seconds
 LONGEST_VERSION = 18  # digits; a longer number is no version, and not every JSON reader takes it
 _WAIT = re.compile(r'(?:^|[,;])\s*wait\s*=\s*"?(\d{1,6})"?\s*(?=$|[,;])', re.IGNORECASE)
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import functools
 import hmac
 import re
-from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, fields
 from typing import Any, NamedTuple
 from uuid import UUID, uuid4, uuid5
@@ -16,10 +18,13 @@ from gateway.http.problems import Problem
 from gateway.http.response import Response, ServiceDocument
 from gateway.metrics import Metrics
 from gateway.upstream.client import Services
+from gateway.upstream.watcher import Waits
 from services.contracts.base import centre_of, id_of, service_of, snake
+from services.contracts.texts import ID
 
 # The root of every id that the gateway derives. It never changes: a repeated request must give the same ids.
 NAMESPACE = UUID("5b0d7b32-6f0e-5c7e-9f43-1f5b0a6f9a77")
+_ID = re.compile(rf"{ID}\Z")
 _KEY = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]{0,253}[\x21-\x7e])?\Z")
 # What is expected when If-Match names no version at all: no thing has it, as versions count from 1.
 NO_VERSION = 0
@@ -53,12 +58,13 @@ def command_id(caller: Caller, route: str, key: str | None, *, required: bool) -
 
 @dataclass(frozen=True, slots=True)
 class Dependencies:
-    """What all requests share: services, metrics, the secret of pseudonyms; ``documents`` made once, by path."""
+    """What all requests share: services, metrics, the secret of pseudonyms; ``documents`` made once, by path; waits."""
 
     services: Services
     metrics: Metrics
     pseudonym_secret: str
     documents: Mapping[str, Response]
+    waits: Waits
 
 
 @dataclass(slots=True)
@@ -67,6 +73,7 @@ class RequestContext:
 
     ``path``, ``query``, ``body`` are checked and as they were sent; ``id`` is the command id of this request. Where the
     route heeds them, ``etags`` is what If-Match or If-None-Match names, and ``wait`` the seconds of ``Prefer: wait``.
+    ``gone`` ends when the client has hung up.
     """
 
     caller: Caller
@@ -79,6 +86,7 @@ class RequestContext:
     id: UUID
     request_id: str
     dependencies: Dependencies
+    gone: Callable[[], Awaitable[None]]
 
     async def send(self, contract: type, part: str = "", /, **data: Any) -> ServiceDocument:
         """Have a command done by its service; the row that it leaves. The caller's centre is filled in.
@@ -89,7 +97,7 @@ class RequestContext:
         if address.has_centre:
             data["centre"] = self.caller.centre
         caller, subject = self.caller, self.caller.subject
-        if caller.role != RESIDENT:  # whose id says nothing; a member of staff has a name at the issuer of the token
+        if caller.role != RESIDENT or not _ID.match(subject):  # staff have names at the issuer of their tokens
             who = f"actor\0{caller.centre}\0{subject}"
             subject = f"a-{hmac.digest(self.dependencies.pseudonym_secret.encode(), who.encode(), 'sha256').hex()[:24]}"
         meta: dict[str, Any] = {
@@ -103,15 +111,36 @@ class RequestContext:
         return await self.dependencies.services[address.service].send(command)
 
     async def ask(self, contract: type, service: str = "", /, **params: Any) -> ServiceDocument:
-        """Ask a query of its service; the caller's centre is filled in.
+        """Ask a query of its service, for the caller's centre alone.
 
-        ``service`` names the one of them that is meant where every service answers the query. With ``newer_than`` and
-        ``wait`` (seconds) the answer comes once the version is greater, or as it stands when time is up.
+        ``service`` names the one of them that is meant where every service answers the query.
         """
         address = address_of(contract)
-        if address.has_centre:
-            params["centre"] = self.caller.centre
+        params["centre"] = self.caller.centre
         return await self.dependencies.services[service or address.service].ask(address.name, params)
+
+    def waiting(self) -> AbstractContextManager[None]:
+        """A place among those who wait; none is needed when no wait is wished. Raises Problem (429)."""
+        caller = self.caller
+        return nullcontext() if self.wait is None else self.dependencies.waits.place((caller.centre, caller.subject))
+
+    async def until(
+        self, service: str, stream: str, look: Callable[[], Awaitable[ServiceDocument | None]]
+    ) -> tuple[ServiceDocument | None, int | None]:
+        """What ``look`` finds once the stream has grown, or None; and the wait that was heeded, None if it failed.
+
+        Never a problem: what is known already can be answered, whatever becomes of the waiting.
+        """
+        watching = asyncio.create_task(self.dependencies.services[service].watcher.until(stream, look))
+        gone = asyncio.ensure_future(self.gone())
+        try:
+            await asyncio.wait((watching, gone), timeout=self.wait, return_when=asyncio.FIRST_COMPLETED)
+            return (watching.result() if watching.done() else None), self.wait
+        except Problem:
+            return None, None
+        finally:
+            watching.cancel()
+            gone.cancel()
 
     def new_id(self, thing: str) -> str:
         """The id of the ``thing`` that this request makes; a repeated request gives the same."""

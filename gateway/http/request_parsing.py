@@ -42,6 +42,12 @@ class Incoming(Request):
         self.id = given if given is not None and _REQUEST_ID.match(given) else uuid4().hex
         whole = first_event is not None and not first_event.get("more_body")
         self.at_once: bytes | None = first_event.get("body", b"") if whole else None
+        self._events = receive
+
+    async def gone(self) -> None:
+        """Return when the client has hung up. For a request whose body has been read."""
+        while (await self._events())["type"] != "http.disconnect":
+            pass
 
 
 @value

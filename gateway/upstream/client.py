@@ -1,6 +1,6 @@
 """The services as the gateway knows them: commands in batches, queries, the feed of published events.
 
-Everything has a deadline. Commands, queries and long waits have connections of their own, so that slow reads never
+Everything has a deadline. Commands, queries and the watcher have connections of their own, so that slow reads never
 hold up the lending desk. A command carries its id, so sending it twice does it once.
 """
 
@@ -21,11 +21,12 @@ from gateway.http.problems import TABLE, Problem, Refusal
 from gateway.http.response import ServiceDocument
 from gateway.metrics import Metrics
 from gateway.upstream.batcher import Batcher, QueueFull
+from gateway.upstream.watcher import Changes, Watcher
 
 DEADLINE = 5.0  # seconds that a client waits for a service
 READY_DEADLINE = 1.0
-QUERIES, WAITS = 32, 128  # connections per service
-LONGEST_WAIT = 30  # seconds, of one long poll
+QUERIES = 32  # connections per service
+LONGEST_CHANGES = 20  # seconds that one request waits for changes
 
 Failure = (aiohttp.ClientError, TimeoutError, OSError)
 log = structlog.get_logger()
@@ -58,16 +59,17 @@ class Service:
         self._headers = {"Authorization": f"Bearer {secret}", "Content-Type": "application/json"}
         self._batcher = Batcher(self._post, capacity=capacity)
         self._batch_size = metrics.batch.labels(name)
-        self._seconds = {call: metrics.service_seconds.labels(name, call) for call in ("commands", "query", "wait")}
+        self._seconds = {call: metrics.service_seconds.labels(name, call) for call in ("commands", "query", "changes")}
         self._failures = {call: metrics.service_failures.labels(name, call) for call in self._seconds}
         metrics.waiting.labels(name).set_function(lambda: len(self._batcher))
         self._encode = msgspec.json.Encoder().encode
         self._decode = msgspec.json.Decoder(Outcomes).decode
-        self._waiters = 0
+        self._decode_changes = msgspec.json.Decoder(Changes).decode
+        self.watcher = Watcher(self._changes)
 
     async def open(self) -> None:
         """Make the connection pools. The service need not be up."""
-        self._pools = {"commands": self._pool(4), "query": self._pool(QUERIES), "wait": self._pool(WAITS)}
+        self._pools = {"commands": self._pool(4), "query": self._pool(QUERIES), "changes": self._pool(1)}
 
     async def close(self) -> None:
         """Close every connection."""
@@ -101,17 +103,18 @@ class Service:
         return ServiceDocument(bytes(outcome.result), outcome.version)
 
     async def ask(self, name: str, params: Mapping[str, Any]) -> ServiceDocument:
-        """Ask a named query, or the ``feed``. One with ``wait`` seconds waits over there for a newer version."""
-        wait = params.get("wait")
-        if wait is None:
-            return await self._get("query", name, params, self._deadline)
-        if self._waiters >= WAITS:
-            raise Problem("service_busy", details={"service": self.name})
-        self._waiters += 1
+        """Ask a named query, or the ``feed``."""
+        path = "events" if name == "feed" else f"queries/{name}"
+        return await self._get("query", path, params, self._deadline)
+
+    async def _changes(self, after: int | None) -> Changes:
+        """The changes behind a position, waited for over there; without it, where the log ends."""
+        params = {"wait": LONGEST_CHANGES} if after is None else {"after": after, "wait": LONGEST_CHANGES}
+        document = await self._get("changes", "changes", params, LONGEST_CHANGES + self._deadline)
         try:
-            return await self._get("wait", name, params, wait + self._deadline)
-        finally:
-            self._waiters -= 1
+            return self._decode_changes(document.body)
+        except msgspec.DecodeError:
+            raise self._unusable("changes", 200) from None
 
     async def readiness(self) -> str:
         """``ready``, ``not ready`` or ``unreachable``."""
@@ -134,10 +137,9 @@ class Service:
             raise self._unusable("commands", status)
         return outcomes
 
-    async def _get(self, call: str, name: str, params: Mapping[str, Any], deadline: float) -> ServiceDocument:
-        path = "/events" if name == "feed" else f"/queries/{name}"
+    async def _get(self, call: str, path: str, params: Mapping[str, Any], deadline: float) -> ServiceDocument:
         query = f"?{urlencode(params)}" if params else ""
-        url = URL(f"{self._url}{path}{query}", encoded=True)
+        url = URL(f"{self._url}/{path}{query}", encoded=True)
         try:
             status, body, version = await self._exchange(call, "GET", url, deadline)
         except Failure:

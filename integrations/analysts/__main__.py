@@ -20,10 +20,10 @@ ENV = FileAwareEnv(strip_whitespace=True)
 
 def forwarders(env: FileAwareEnv) -> tuple[list[Forwarder], StreamListener]:
     """A forwarder for each service of each subscription, and what to wait at. Raises :class:`EnvError`, ValueError."""
-    url, secret, centre = env.str("NANUM_GATEWAY_URL"), env.str("NANUM_TOKEN_SECRET"), env.str("NANUM_CENTRE")
+    url, key, centre = env.str("NANUM_GATEWAY_URL"), env.path("NANUM_TOKEN_KEY_FILE"), env.str("NANUM_CENTRE")
     amqp_url, made, services = env.str("NANUM_AMQP_URL"), [], set()
     for each in subscriptions.read(env.str("NANUM_SUBSCRIPTIONS")):
-        feed = GatewayFeed(url, secret, centre, each.name)
+        feed = GatewayFeed(url, key, centre, each.name)
         made += [Forwarder(amqp_url, each, service, feed.page) for service in each.services]
         services |= set(each.services)
     return made, StreamListener(amqp_url, sorted(services))

@@ -163,7 +163,7 @@ def feeds_of(service: Service, settings: Settings) -> dict[str, FeedClient]:
 
 def subscribers_of(service: Service, settings: Settings) -> tuple[dict[str, Subscriber], PostgresStore]:
     """A subscriber for each source of a service, and the store that they write to."""
-    store = PostgresStore(service, settings.database_url, secret=settings.secret.encode())
+    store = PostgresStore(service, settings.database_url, fingerprint_key=settings.fingerprint_key.encode())
     feeds = feeds_of(service, settings)
     return {source: Subscriber(service, source, store, feed, clock) for source, feed in feeds.items()}, store
 

@@ -10,11 +10,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, ClassVar, Protocol, TypeVar, dataclass_transform
 
+from services.contracts import refusals
 from services.contracts.base import command, declared, snake, value
 
 __all__ = [
     "Delete",
     "Join",
+    "OtherCentre",
     "Read",
     "Refused",
     "RunEffect",
@@ -148,6 +150,13 @@ class Refused(Exception):
             "ko": self.ko.format_map(self.details),
             "details": self.details,
         }
+
+
+class OtherCentre(Refused):
+    """There is nothing of this name at your centre; look it up in the lists of your centre."""
+
+    kind = refusals.NOT_FOUND
+    ko = "이 센터에는 해당하는 것이 없습니다. 이 센터의 목록에서 확인하세요."
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from typing import Any
 from services.chassis.domain import RunEffect, ScheduledCommand
 from services.chassis.foundation.codec import Decoder
 from services.contracts.base import Upcast, is_contract, is_integration_event, snake
+from services.contracts.centres import ids_of
 
 Row = Any
 Event = Any
@@ -44,6 +45,11 @@ class CommandHandler:
     def answer_key(self) -> Callable[[Any], str]:
         """The key of the row that answers, given the command."""
         return attrgetter(self.answer.KEY)  # type: ignore[union-attr]
+
+    @cached_property
+    def ids(self) -> Callable[[Any], Iterable[str]]:
+        """Every id in the command: each must be of its sender's centre."""
+        return ids_of(self.command)
 
     @cached_property
     def view(self) -> type | None:

@@ -147,7 +147,7 @@ def _text(name: str, event: str) -> str:
     if name.endswith("_id") or name in ("about", "after_rental"):
         thing = {"about": "rental_id", "after_rental": "rental_id"}.get(name, name)
         return f"{CENTRE}.{uuid5(UUID(EPOCH), thing).hex}"
-    return TEXTS.get(name, f"a {name}")
+    return TEXTS.get(name, name)  # a code
 
 
 def write(path: Path, document: Any) -> None:

@@ -214,14 +214,13 @@ class TestSubscriptions:
         ]
 
 
-def test_the_settings_come_from_the_environment_and_the_secret_from_its_file(tmp_path, monkeypatch):
-    (tmp_path / "token").write_text("a secret of at least 32 characters\n")
+def test_the_settings_come_from_the_environment_and_the_key_from_its_file(tmp_path, monkeypatch):
     for name, value in {
         "LISTEN": "127.0.0.1:9100",
         "SUBSCRIPTIONS": "kim:stream:rentals,billing lee:queue:rentals",
         "GATEWAY_URL": "http://127.0.0.1:8080",
         "AMQP_URL": "amqp://127.0.0.1/nanum",
-        "TOKEN_SECRET_FILE": str(tmp_path / "token"),
+        "TOKEN_KEY_FILE": str(tmp_path / "key"),
         "CENTRE": "gwangju-namgu",
     }.items():
         monkeypatch.setenv(f"NANUM_{name}", value)
@@ -230,11 +229,10 @@ def test_the_settings_come_from_the_environment_and_the_secret_from_its_file(tmp
 
     assert len(made) == 3
     assert process.address(process.ENV) == ("127.0.0.1", 9100)
-    assert process.ENV.str("NANUM_TOKEN_SECRET") == "a secret of at least 32 characters"
-    monkeypatch.setenv("NANUM_TOKEN_SECRET_FILE", str(tmp_path / "lost"))
-    with pytest.raises(ValueError, match="NANUM_TOKEN_SECRET_FILE"):
+    monkeypatch.delenv("NANUM_TOKEN_KEY_FILE")
+    with pytest.raises(EnvError, match="NANUM_TOKEN_KEY_FILE"):
         process.forwarders(process.ENV)
-    monkeypatch.setenv("NANUM_TOKEN_SECRET_FILE", str(tmp_path / "token"))
+    monkeypatch.setenv("NANUM_TOKEN_KEY_FILE", str(tmp_path / "key"))
     monkeypatch.delenv("NANUM_AMQP_URL")
     with pytest.raises(EnvError, match="NANUM_AMQP_URL"):
         process.forwarders(process.ENV)

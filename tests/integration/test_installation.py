@@ -12,10 +12,8 @@ from pathlib import Path
 import amqp
 import psycopg
 import pytest
-from joserfc import jwt
-from joserfc.jwk import OctKey
 
-from deploy.local import Installation, InstallationError
+from deploy.local import InstallationError
 from deploy.local.config import ROOT
 from deploy.local.ports import Ports, is_free
 from deploy.local.secrets import Secrets, write_private
@@ -83,22 +81,6 @@ class TestSecrets:
         private += (servers.home / "private").glob("*/*")
         assert len(private) > 40
         assert [file for file in private if stat.S_IMODE(file.stat().st_mode) & 0o077] == []
-
-
-class TestToken:
-    def test_claims(self, tmp_path):
-        home = Installation(tmp_path)
-        token = jwt.decode(home.token("desk", "kim"), OctKey.import_key(home.secrets.value("token")), ["HS256"])
-        assert token.header["alg"] == "HS256"
-        claims = token.claims
-        assert (claims["iss"], claims["sub"], claims["role"]) == ("nanum", "kim", "desk")
-        assert claims["centre"] == "gwangju-namgu"
-        assert claims["exp"] - claims["iat"] == 12 * 3600
-        assert abs(claims["iat"] - time.time()) < 60
-
-    def test_of_an_unknown_role_is_refused(self, tmp_path):
-        with pytest.raises(InstallationError, match="resident, desk, manager, analyst"):
-            Installation(tmp_path).token("king")
 
 
 class TestSettings:

@@ -6,13 +6,14 @@ from dataclasses import replace
 from datetime import timedelta
 from uuid import NAMESPACE_URL, UUID, uuid5
 
+import psycopg
 import pytest
 
 from drills.simulation.disk import Disk
 from drills.simulation.memory import MemoryJobQueue, MemoryParkedEvents, MemoryStore
 from services.chassis.commands.handler import execute
+from services.chassis.eventstore.records import Writes
 from services.chassis.eventstore.store import PostgresStore
-from services.chassis.eventstore.unit_of_work import Writes
 from services.chassis.jobs.queue import PostgresJobQueue
 from services.chassis.messaging.feed import Feed
 from services.chassis.messaging.parked import ParkedEvents
@@ -76,7 +77,7 @@ def disk():
 
 @pytest.fixture
 def postgres(fresh):
-    return PostgresStore(SERVICE, fresh("rentals").app, secret=MemoryStore.secret)
+    return PostgresStore(SERVICE, fresh("rentals").app, fingerprint_key=MemoryStore.fingerprint_key)
 
 
 @pytest.fixture
@@ -98,7 +99,9 @@ def test_the_same_story_comes_to_the_same(postgres, memory, disk):
         feed = Feed(SERVICE).page(conn, 1, 3)
     mine = disk.page(1, 3)
     assert feed.head == mine.head
-    assert [replace(m, epoch="") for m in feed.messages] == [replace(m, epoch="") for m in mine.messages]
+    assert [replace(m, epoch="", correlation_id="") for m in feed.messages] == [
+        replace(m, epoch="", correlation_id="") for m in mine.messages
+    ]
 
 
 def test_jobs_are_claimed_and_taken_back_alike(postgres, memory, disk):
@@ -135,6 +138,6 @@ def test_a_second_row_breaks_a_guard_of_both(postgres, memory, row):
             other = OpenRentalItem(rental_item_id=id_of(SECOND, "NG-C10-001"), item_id=ONE, rental_id=SECOND)
             inserted = kept if row is ItemAllocation else other
             uow.writes = lambda inserted=inserted: Writes(inserts={row: [inserted]})
-            with pytest.raises(store.Violation):
+            with pytest.raises(psycopg.IntegrityError):
                 uow.commit()
         assert rows(store)[1] == kept

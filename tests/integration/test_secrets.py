@@ -9,17 +9,22 @@ from pathlib import Path
 import psutil
 import pytest
 
+from deploy.local import InstallationError
 from deploy.local.runtime import PROGRAMS, ROOT
 from deploy.local.supervisor import MARK
 from deploy.local.users import run_as
+from tests.support.analyst import Analyst
+from tests.support.api import Api
 from tests.support.installation import Fleet, installation
+from tests.support.waiting import wait_for
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can start processes as other users")
 
 
 def secrets_of(fleet: Fleet) -> list[bytes]:
     """Every secret value of the installation."""
-    return [file.read_bytes().strip() for file in fleet.secrets.directory.rglob("*") if file.is_file()]
+    keys = [key["d"].encode() for key in fleet.token_keys]
+    return keys + [file.read_bytes().strip() for file in fleet.secrets.directory.rglob("*") if file.is_file()]
 
 
 def running(fleet: Fleet) -> Iterator[Path]:
@@ -113,6 +118,53 @@ class TestUsers:
         assert run.returncode == 0, run.stderr
         root, home = run.stdout.split()
         assert root.startswith(home)
+
+
+class TestTokens:
+    def test_the_gateway_holds_no_key_that_signs(self, fleet: Fleet):
+        held = "".join(file.read_text() for file in (fleet.home / "private/gateway").iterdir())
+        assert '"kid"' in held and not [key for key in fleet.token_keys if key["d"] in held]
+
+    def test_a_revoked_token_is_refused_within_five_seconds(self, fleet: Fleet):
+        api, lost, kept = Api(fleet), fleet.token("desk"), fleet.token("desk")
+        assert {reads(api, lost), reads(api, kept)} == {200}
+        fleet.revoke(token=lost)
+        wait_for(lambda: reads(api, lost) == 401, 5)
+        assert reads(api, kept) == 200
+        of_kim = fleet.token("desk", "kim")
+        fleet.revoke(subject="kim")
+        wait_for(lambda: reads(api, of_kim) == 401, 5)
+        assert reads(api, kept) == 200
+
+    def test_keys_are_replaced_while_the_gateway_runs_and_a_retired_one_ends_its_tokens(self, fleet: Fleet):
+        api, old, pid = Api(fleet), fleet.token("desk"), fleet.supervisor.states()["gateway"].pid
+        before = fleet.token_keys.signing("people")["kid"]
+        with pytest.raises(InstallationError, match="signs at present"):
+            fleet.retire_key(before)
+        fleet.rotate_key("people")
+        wait_for(lambda: reads(api, fleet.token("desk")) == 200, 5)
+        assert reads(api, old) == 200
+        fleet.retire_key(before)
+        wait_for(lambda: reads(api, old) == 401, 5)
+        assert reads(api, fleet.token("desk")) == 200
+        assert fleet.supervisor.states()["gateway"].pid == pid
+
+    def test_the_analysts_process_goes_on_under_a_new_key(self, fleet: Fleet):
+        analyst = Analyst(fleet, "keykim", "stream", ["rentals"])
+        try:
+            before = fleet.token_keys.signing("analytics")["kid"]
+            fleet.rotate_key("analytics")
+            fleet.retire_key(before)
+            api = Api(fleet)
+            joined = api.happened("rentals", "resident.joined", resident_id=api.resident())
+            assert analyst.read("rentals", joined["position"])
+        finally:
+            fleet.unsubscribe("keykim")
+
+
+def reads(api: Api, token: str) -> int:
+    """The status that the bearer of a token gets."""
+    return api.call("GET", "/v1/rentals", role="", Authorization=f"Bearer {token}").status_code
 
 
 def test_the_mailbox_takes_letters_from_those_who_know_its_password(fleet: Fleet):

@@ -8,8 +8,8 @@ from uuid import uuid4
 import pytest
 
 from services.chassis.domain import event, state
+from services.chassis.eventstore.records import StoredEvent
 from services.chassis.eventstore.store import PostgresStore
-from services.chassis.eventstore.unit_of_work import StoredEvent
 from services.chassis.foundation.codec import Malformed, encode
 from services.chassis.messaging.envelope import Message
 from services.chassis.messaging.feed import Feed, integration_event, stored_event

@@ -8,6 +8,7 @@ from dataclasses import fields
 import pytest
 
 from services.contracts.inventory.commands import DescribeCategory
+from services.contracts.notifications.commands import CorrectContact
 from tests.support.answers import UNDER_CONTRACT
 from tests.support.api import Api
 from tests.support.waiting import wait_for
@@ -31,6 +32,7 @@ def test_every_route_answers_what_its_contract_says(api):
     api.get(f"/v1/rentals/{rental['rental_id']}/history")
     money(api, rental)
     repairs(api, three)
+    a_contact(api)
     api.post(f"/v1/items/{four}/lost", role="manager")
     api.get("/v1/items")
     api.get(f"/v1/items/{four}")
@@ -51,6 +53,14 @@ def a_membership(api):
     api.post(f"/v1/residents/{kim}/suspension", {"until": "2099-01-01", "reason": "conduct"}, role="manager")
     assert api.call("DELETE", f"/v1/residents/{kim}/suspension", role="manager").ok
     return kim
+
+
+def a_contact(api):
+    resident_id = api.resident()
+    contact = api.get(f"/v1/residents/{resident_id}")["contact"]
+    whole = {field.name: contact[field.name] for field in fields(CorrectContact) if field.name != "resident_id"}
+    api.post(f"/v1/residents/{resident_id}/contact", {**whole, "phone": "010-8765-4321"})
+    assert api.call("DELETE", f"/v1/residents/{resident_id}/contact?reason=asked", role="manager").ok
 
 
 def a_category(api):

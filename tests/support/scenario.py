@@ -14,7 +14,8 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from services.chassis.domain import Delete, Join, Refused, Upsert
-from services.chassis.eventstore.unit_of_work import Lookup, Opened, UnitOfWork
+from services.chassis.eventstore.records import Lookup, Opened
+from services.chassis.eventstore.unit_of_work import UnitOfWork
 from services.chassis.service import Service
 
 MONDAY = datetime(2026, 11, 23, 1, 0, tzinfo=UTC)  # 10:00 in Gwangju, an open day

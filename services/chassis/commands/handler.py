@@ -13,17 +13,20 @@ from uuid import UUID, uuid5
 
 import structlog
 
-from services.chassis.domain import Refused
+from services.chassis.domain import OtherCentre, Refused
+from services.chassis.eventstore.records import Savepoint
 from services.chassis.eventstore.store import Store
 from services.chassis.eventstore.unit_of_work import UnitOfWork
 from services.chassis.foundation import database, failpoints, metrics
 from services.chassis.foundation.codec import Malformed, canonical, convert, encode
 from services.chassis.service import CommandHandler, Service
 from services.contracts import refusals
-from services.contracts.base import Actor, RequestId
+from services.contracts.base import Actor, RequestId, centre_of
 
 log = structlog.get_logger()
 Clock = Callable[[], datetime]
+# Refusals that say nothing about the command itself: sent again, after another reading or later, it is decided anew.
+NOT_KEPT = (refusals.STALE, refusals.UNAVAILABLE)
 
 
 class UnknownCommand(Refused):
@@ -52,6 +55,13 @@ class VersionMismatch(Refused):
 
     kind = refusals.STALE
     ko = "그사이에 변경되었습니다. 현재 버전은 {version}입니다. 다시 읽고 보내세요."
+
+
+class ValueNotStorable(Refused):
+    """A number, date or text of this command is beyond what can be stored; the API's pages say the bounds."""
+
+    kind = refusals.INVALID
+    ko = "저장할 수 있는 범위를 벗어난 숫자, 날짜 또는 글이 있습니다. API 문서의 범위에 맞게 다시 보내세요."
 
 
 class CommandFailed(Refused):
@@ -83,17 +93,23 @@ class CommandMessage:
 
 @dataclass(frozen=True)
 class Command:
-    """A command that was understood. Without a fingerprint nobody waits for its outcome, so none is stored."""
+    """A command that was understood. Without a fingerprint nobody waits for its outcome, so none is stored.
+
+    ``centre`` is whose things it may touch: the actor's; a policy has that of its event, a job that of the event that
+    wanted it.
+    """
 
     id: UUID
     handler: CommandHandler
     data: Any
     meta: Metadata
     fingerprint: str = ""
+    centre: str | None = None
 
 
-def understood(service: Service, message: CommandMessage, secret: bytes) -> Command:
-    """The command in a message. Raises :class:`Refused` when the service takes none of that name or shape.
+def understood(service: Service, message: CommandMessage, key: bytes) -> Command:
+    """The command in a message. Raises :class:`Refused` when the service takes none of that name or shape, or when an
+    id in it is of another centre than its sender.
 
     The fingerprint tells when an id is used for another content. It is keyed, as the content may be personal: the
     database alone can't confirm a guess by it.
@@ -103,15 +119,19 @@ def understood(service: Service, message: CommandMessage, secret: bytes) -> Comm
         raise UnknownCommand(name=message.name)
     try:
         data: Any = convert(message.data, handler.command)
+        content = message.name.encode() + b"\0" + canonical(message.data)
     except Malformed as wrong:
         raise CommandMalformed(problem=str(wrong)) from None
-    content = message.name.encode() + b"\0" + canonical(message.data)
-    return Command(message.id, handler, data, message.meta, hmac.digest(secret, content, "sha256").hex())
+    centre = message.meta.actor.get("centre") if message.meta.actor else None
+    if centre is not None and any(centre_of(id) != centre for id in handler.ids(data)):
+        raise OtherCentre()
+    return Command(message.id, handler, data, message.meta, hmac.digest(key, content, "sha256").hex(), centre)
 
 
 def follow_up(service: Service, cause: UUID, label: str, data: Any, meta: Metadata) -> Command:
     """A command that the service itself makes, under an id derived from its cause: made twice, it takes effect once."""
-    return Command(uuid5(cause, label), service.handler_of[type(data)], data, meta)
+    centre = meta.actor.get("centre") if meta.actor else None
+    return Command(uuid5(cause, label), service.handler_of[type(data)], data, meta, centre=centre)
 
 
 def execute(store: Store, service: Service, batch: Sequence[CommandMessage], now: datetime) -> list[bytes]:
@@ -120,43 +140,43 @@ def execute(store: Store, service: Service, batch: Sequence[CommandMessage], now
     An outcome is ``{id, position, version, result}`` or ``{id, refused: {code, kind, en, ko, details}}``. Raises only
     what the store raises: then nothing was done, and the same batch may be sent again.
     """
-    outcomes: dict[UUID, bytes] = {}
-    commands: list[Command] = []
+    made: list[Command | bytes] = []
     for message in batch:
         try:
-            commands.append(understood(service, message, store.secret))
+            made.append(understood(service, message, store.fingerprint_key))
         except Refused as refused:
-            outcomes[message.id] = refusal(message.id, refused)
-    if commands:
-        try:
-            outcomes |= _in_one_unit(store, commands, now)
-        except store.Violation:
-            for command in commands:
-                outcomes |= _alone(store, command, now)
-    return [outcomes[message.id] for message in batch]
+            made.append(refusal(message.id, refused))
+    commands = [each for each in made if isinstance(each, Command)]
+    outcomes = iter(_in_one_unit(store, commands, now) if commands else ())
+    return [next(outcomes) if isinstance(each, Command) else each for each in made]
 
 
-def _alone(store: Store, command: Command, now: datetime) -> dict[UUID, bytes]:
-    """A batch broke a guard of the database: find out whose command it was, and spare the others."""
-    try:
-        return _in_one_unit(store, [command], now)
-    except store.Violation as violation:
-        log.error("guard_broken", command=command.handler.name, guard=str(violation))
-        return {command.id: refusal(command.id, CommandFailed())}
-
-
-def _in_one_unit(store: Store, commands: Sequence[Command], now: datetime) -> dict[UUID, bytes]:
-    outcomes: dict[UUID, bytes] = {}
+def _in_one_unit(store: Store, commands: Sequence[Command], now: datetime) -> list[bytes]:
+    """Carry out commands together. What the database can't take because of one of them, that one alone is refused."""
+    outcomes: list[bytes] = []
     metrics.BATCH.observe(len(commands))
-    with metrics.UNIT_OF_WORK.time(), store.begin([c.id for c in commands], reads_of(commands)) as uow:
-        for command in commands:
-            fingerprint, known = uow.known_outcomes.get(command.id, ("", b""))
-            if known and fingerprint != command.fingerprint:
-                known = refusal(command.id, IdempotencyKeyReused())
-            outcomes[command.id] = outcomes.get(command.id) or known or decide(uow, command, now)
-        failpoints.reach("execute.before_commit")
-        uow.commit()
-        failpoints.reach("execute.after_commit")
+    try:
+        with metrics.UNIT_OF_WORK.time(), store.begin([c.id for c in commands], reads_of(commands)) as uow:
+            known = uow.known_outcomes
+            for command in commands:
+                fingerprint, outcome = known.get(command.id, (command.fingerprint, b""))
+                if fingerprint != command.fingerprint:
+                    outcome = refusal(command.id, IdempotencyKeyReused())
+                elif not outcome:
+                    outcome = decide(uow, command, now)
+                    known[command.id] = command.fingerprint, outcome
+                outcomes.append(outcome)
+            failpoints.reach("execute.before_commit")
+            uow.commit()
+            failpoints.reach("execute.after_commit")
+    except Exception as error:
+        if isinstance(error, database.UNAVAILABLE) and not isinstance(error, database.NOT_STORABLE):
+            raise  # no fault of a command: the whole batch is sent again
+        if len(commands) > 1:
+            return [outcome for command in commands for outcome in _in_one_unit(store, [command], now)]
+        log.exception("command_not_stored", command=commands[0].handler.name, command_id=str(commands[0].id))
+        fault = ValueNotStorable() if isinstance(error, database.NOT_STORABLE) else CommandFailed()
+        return [refusal(commands[0].id, fault)]
     return outcomes
 
 
@@ -177,11 +197,12 @@ def decide(uow: UnitOfWork, command: Command, now: datetime) -> bytes:
     except Refused as refused:
         metrics.COMMANDS.labels(command.handler.name, refused.code()).inc()
         outcome = refusal(command.id, refused)
-        if refused.kind == refusals.STALE:  # whoever has read again sends the same command with another version
+        if refused.kind in NOT_KEPT:
             return outcome
     except database.UNAVAILABLE:
         raise  # no fault of the command: the whole batch is sent again
     except Exception:
+        uow.undo()
         log.exception("command_failed", command=command.handler.name, command_id=str(command.id))
         return refusal(command.id, CommandFailed())
     uow.outcomes.append((command.id, command.fingerprint, outcome))
@@ -206,6 +227,7 @@ def decide_own(uow: UnitOfWork, command: Command, now: datetime) -> None:
 
 def _decided(uow: UnitOfWork, command: Command, now: datetime) -> bytes:
     handler, meta = command.handler, command.meta
+    uow.centre, uow.savepoint = command.centre, Savepoint(len(uow.events), len(uow.jobs))
     if meta.expected_version and handler.answer:
         row: Any = uow(handler.answer, handler.answer_key(command.data))
         if row is None or row.version not in meta.expected_version:

@@ -15,7 +15,8 @@ import structlog
 from psycopg.sql import SQL
 
 from services.chassis.domain import Read, StateReader
-from services.chassis.eventstore.unit_of_work import Cursor, Lookup, Opened, UnitOfWork
+from services.chassis.eventstore.records import Cursor, Lookup, Opened
+from services.chassis.eventstore.unit_of_work import UnitOfWork
 from services.chassis.foundation import database
 from services.chassis.foundation.codec import Raw, decode, encode
 from services.chassis.service import Service
@@ -60,11 +61,7 @@ _FINISH_JOB = "finish_job(%s)"
 class Store(Protocol):
     """Where a service's log and views live."""
 
-    secret: bytes
-
-    @property
-    def Violation(self) -> type[Exception]:
-        """What :meth:`UnitOfWork.commit` raises when the writes break a guard."""
+    fingerprint_key: bytes
 
     def begin(
         self, ids: Sequence[UUID] = (), reads: Iterable[Read] = (), source: str | None = None
@@ -75,16 +72,14 @@ class Store(Protocol):
 class PostgresStore:
     """The store of one service in its own database. ``committed`` is told each unit of work that was committed."""
 
-    Violation = database.Violation
-
     def __init__(
         self,
         service: Service,
         url: str,
         committed: Callable[[UnitOfWork], None] = lambda uow: None,
-        secret: bytes = b"",
+        fingerprint_key: bytes = b"",
     ) -> None:
-        self.service, self.secret = service, secret
+        self.service, self.fingerprint_key = service, fingerprint_key
         self.pool = database.Pool(url)
         self.reading = database.Pool(url, size=4)  # of its own, so that writers who wait for the lock hold up no reader
         self._committed = committed

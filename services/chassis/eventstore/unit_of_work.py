@@ -15,95 +15,27 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
-from typing import Any, NamedTuple, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 from uuid import UUID, uuid5
 
-from services.chassis.domain import Delete, Join, Read, ScheduledCommand, Upsert, replace
+from services.chassis.domain import Delete, Join, OtherCentre, Read, ScheduledCommand, Upsert, replace
+from services.chassis.eventstore.records import (
+    Cursor,
+    Job,
+    Lookup,
+    Opened,
+    ParkedEvent,
+    Savepoint,
+    StoredEvent,
+    Writes,
+)
 from services.chassis.foundation.codec import convert
 from services.chassis.service import FoldStep, Service
+from services.contracts.base import centre_of
 from services.contracts.texts import form_of
 
 S = TypeVar("S")
 Tables = Mapping[type, dict[str, Any]]
-
-
-class Lookup(NamedTuple):
-    """Rows to look up: of ``row_type`` by key, or by the ``field`` of the rows of ``through`` that have the keys."""
-
-    row_type: type
-    through: type | None = None
-    field: str = ""
-
-
-class Cursor(NamedTuple):
-    """How far a source was taken in, and the streams of it that are parked."""
-
-    epoch: str | None
-    position: int
-    parked: frozenset[str]
-
-
-class Opened(NamedTuple):
-    """What a session found when it took the log's lock: ``outcomes`` maps known command ids to (fingerprint, JSON)."""
-
-    head: int
-    outcomes: dict[UUID, tuple[str, bytes]]
-    cursor: Cursor | None
-    rows: list[list[Any]]
-
-
-@dataclass(frozen=True)
-class StoredEvent:
-    """An event on its way into the log; ``data`` is the event itself."""
-
-    id: UUID
-    centre: str
-    stream: str
-    version: int
-    type: str
-    schema: int
-    published: bool
-    data: Any
-    meta: Mapping[str, Any]
-    at: datetime
-
-
-@dataclass(frozen=True)
-class Job:
-    """A job on its way into the queue: ``name`` is a command's or an effect's."""
-
-    id: UUID
-    name: str
-    due: datetime
-    data: Any
-    meta: Mapping[str, Any]
-
-
-@dataclass(frozen=True)
-class ParkedEvent:
-    """An integration event that could not be taken in, or that waits behind one of its stream."""
-
-    source: str
-    position: int
-    stream: str
-    message: Any
-    error: str
-    out_of_order: bool = False  # it only lacks what another source is about to publish
-
-
-@dataclass
-class Writes:
-    """The rows that a unit of work changes, by state: new ones, changed ones, and the keys of those that go."""
-
-    inserts: dict[type, list[Any]] = field(default_factory=dict)
-    updates: dict[type, list[Any]] = field(default_factory=dict)
-    deletes: dict[type, list[str]] = field(default_factory=dict)
-
-    def places(self) -> set[tuple[str, str]]:
-        """(view, key) of every row that changes."""
-        rows = [*self.inserts.items(), *self.updates.items()]
-        changed = {(row_type.VIEW, getattr(row, row_type.KEY)) for row_type, many in rows for row in many}  # type: ignore[attr-defined]
-        return changed | {(row_type.VIEW, key) for row_type, keys in self.deletes.items() for key in keys}  # type: ignore[attr-defined]
 
 
 class Session(Protocol):
@@ -146,7 +78,10 @@ def fold(steps: Iterable[FoldStep], tables: Tables, event: Any, changed: set[tup
 
 @dataclass
 class UnitOfWork:
-    """What one transaction reads and writes. It is the ``read`` of the decisions that are made in it."""
+    """What one transaction reads and writes. It is the ``read`` of the decisions that are made in it.
+
+    ``centre`` is whose rows may be read and whose events may be appended now; None: everybody's.
+    """
 
     service: Service
     session: Session
@@ -161,6 +96,8 @@ class UnitOfWork:
     parked: list[ParkedEvent] = field(default_factory=list)
     taken_in: list[tuple[str, int]] = field(default_factory=list)
     committed: bool = False
+    centre: str | None = None
+    savepoint: Savepoint = field(default_factory=Savepoint)
     _tables: dict[type, dict[str, Any]] = field(default_factory=partial(defaultdict, dict))
     _found: dict[tuple[type, str], Any] = field(default_factory=dict)
 
@@ -178,7 +115,12 @@ class UnitOfWork:
             self._place(lookups, self.session.fetch(lookups))
 
     def __call__(self, row_type: type[S], key: str) -> S | None:
-        """The row of a key with the effects of this unit of work, or None; one that was not looked up is fetched."""
+        """The row of a key with the effects of this unit of work, or None; one that was not looked up is fetched.
+
+        Raises :class:`OtherCentre`.
+        """
+        if self.centre is not None and centre_of(key) != self.centre:
+            raise OtherCentre()
         table = self._tables[row_type]
         if key not in table:
             self.preload([(row_type, key)])
@@ -194,15 +136,15 @@ class UnitOfWork:
                     table[key] = self._found[row_type, key] = by_key.get(key)
 
     def append(self, parts: Iterable[Any], command_id: UUID, meta: Mapping[str, Any], now: datetime) -> bool:
-        """Append a decision's events, fold them, enqueue their jobs; all or none. Returns whether there were any."""
+        """Append a decision's events, fold them, enqueue their jobs. Returns whether there were any events.
+
+        Raises :class:`OtherCentre`. What it had done when it raises goes with :meth:`undo`.
+        """
         happened = [part for part in parts if not isinstance(part, Upsert | Delete)]
-        before = self._load_touched(happened)
-        try:
-            placed = [self._fold(event) for event in happened]
-        except Exception:
-            for (row_type, key), row in before.items():
-                self._tables[row_type][key] = row
-            raise
+        if self.centre is not None and any(event.centre != self.centre for event in happened):
+            raise OtherCentre()
+        self.savepoint = Savepoint(len(self.events), len(self.jobs), self._load_touched(happened))
+        placed = [self._fold(event) for event in happened]
         for part in parts:
             if isinstance(part, Upsert | Delete):
                 self._change(part)
@@ -215,7 +157,7 @@ class UnitOfWork:
                 StoredEvent(id, event.centre, stream, version, kind.TYPE, kind.SCHEMA, published, event, stored, now)
             )
             schedule = self.service.schedule_of.get(kind)
-            cause = {"correlation_id": follow_up, "causation_id": str(id)}
+            cause = {"correlation_id": follow_up, "causation_id": str(id), "centre": event.centre}
             for n, wanted in enumerate(schedule(event) if schedule else ()):
                 job_id = uuid5(id, f"job.{n}")
                 if isinstance(wanted, ScheduledCommand):
@@ -257,8 +199,14 @@ class UnitOfWork:
     def _change(self, part: Upsert | Delete) -> None:
         row_type: Any = type(part.row) if isinstance(part, Upsert) else part.row_type
         key = getattr(part.row, row_type.KEY) if isinstance(part, Upsert) else part.key
-        self(row_type, key)
+        self.savepoint.rows.setdefault((row_type, key), self(row_type, key))
         self._tables[row_type][key] = part.row if isinstance(part, Upsert) else None
+
+    def undo(self) -> None:
+        """Take back all that came after the savepoint."""
+        del self.events[self.savepoint.events :], self.jobs[self.savepoint.jobs :]
+        for (row_type, key), row in self.savepoint.rows.items():
+            self._tables[row_type][key] = row
 
     def writes(self) -> Writes:
         """What differs from what was found."""

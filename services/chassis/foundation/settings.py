@@ -20,7 +20,10 @@ class SettingMissing(Exception):
 
 @dataclass(frozen=True)
 class Settings:
-    """The settings of a running service. ``sources`` maps every service to its address; ``secret`` is the inner one."""
+    """The settings of a running service. ``sources`` maps every service to its address; ``secret`` is the inner one.
+
+    ``fingerprint_key`` keys the fingerprints of known commands: it is kept as long as the database is.
+    """
 
     database_url: str
     amqp_url: str
@@ -28,6 +31,7 @@ class Settings:
     port: int
     sources: dict[str, str]
     secret: str
+    fingerprint_key: str
     log_level: str
     verify_at: time | None
 
@@ -49,6 +53,7 @@ class Settings:
                 port=int(port),
                 sources=dict(pair.split("=", 1) for pair in env.str("NANUM_SOURCES").split()),
                 secret=env.str("NANUM_INTERNAL_SECRET", validate=_long_enough),
+                fingerprint_key=env.str("NANUM_FINGERPRINT_KEY", validate=_long_enough),
                 log_level=env.str("NANUM_LOG_LEVEL", "info"),
                 verify_at=env.time("NANUM_VERIFY_AT", None, validate=_has_offset),
             )

@@ -20,6 +20,7 @@ from services.chassis.foundation.codec import convert, decode
 from services.chassis.foundation.signals import Signal, Throttle
 from services.chassis.jobs.queue import JobQueue
 from services.chassis.service import RetryLater, Service
+from services.contracts.base import Actor
 
 log = structlog.get_logger()
 LEASE = timedelta(seconds=60)
@@ -131,7 +132,9 @@ class Worker:
 
     def _carry_out(self, job: dict[str, Any], made: list[Any]) -> None:
         kept = decode(job["meta"])
-        meta = Metadata({"role": "service"}, kept.get("correlation_id"), kept.get("causation_id"))
+        meta = Metadata(
+            Actor(role="service", centre=kept["centre"]), kept.get("correlation_id"), kept.get("causation_id")
+        )
         # If the clock was set back, use the due time, or the command would find itself early.
         now: datetime = max(self._clock(), job["due"])
         cause = UUID(str(job["id"]))

@@ -15,12 +15,14 @@ import structlog
 
 from services.chassis.commands.handler import Clock, Command, Metadata, decide_own, follow_up, reads_of
 from services.chassis.domain import Refused
+from services.chassis.eventstore.records import ParkedEvent
 from services.chassis.eventstore.store import Store
-from services.chassis.eventstore.unit_of_work import ParkedEvent, UnitOfWork, touched
+from services.chassis.eventstore.unit_of_work import UnitOfWork, touched
 from services.chassis.foundation import database, failpoints, metrics
 from services.chassis.messaging.envelope import Message
 from services.chassis.messaging.feed import Page, integration_event
 from services.chassis.service import Service
+from services.contracts.base import Actor
 
 log = structlog.get_logger()
 ReadFeed = Callable[[int], Page]
@@ -130,7 +132,9 @@ class Subscriber:
     def understood(self, message: Message) -> Incoming:
         """What a message says, and the commands that follow from it here. Raises what a malformed one raises."""
         event = integration_event(self.service, message)
-        meta = Metadata({"role": "service"}, message.correlation_id, message.id)
+        meta = Metadata(
+            Actor(role="service", centre=event.centre) if event else None, message.correlation_id, message.id
+        )
         policies = self.service.policies_of.get(type(event), ())
         made = [data for react in policies for data in react(event)]
         cause = UUID(message.id)

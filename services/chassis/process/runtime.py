@@ -79,7 +79,7 @@ class Runtime:
     def __init__(self, service: Service, settings: Settings) -> None:
         self.service, self.settings = service, settings
         self._watch, self._published, self._jobs_due = RowWatch(), Signal(), Signal()
-        self.store = PostgresStore(service, settings.database_url, self._committed, settings.secret.encode())
+        self.store = PostgresStore(service, settings.database_url, self._committed, settings.fingerprint_key.encode())
         self.queries = QueryHandler(service, self.store, self._watch)
         self.log_watch = LogWatch(settings.database_url, self.store.reading, self._wake)
         self._one_at_a_time = threading.Lock()

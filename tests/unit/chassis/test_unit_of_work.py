@@ -9,9 +9,11 @@ import pytest
 
 from services.chassis.commands.handler import Command, Metadata, decide, decide_own
 from services.chassis.domain import Delete, Refused, ScheduledCommand, Upsert, command, event, reads, replace, state
-from services.chassis.eventstore.unit_of_work import Opened, UnitOfWork
+from services.chassis.eventstore.records import Opened
+from services.chassis.eventstore.unit_of_work import UnitOfWork
 from services.chassis.foundation.codec import decode
 from services.chassis.service import Capability, CommandHandler, Projection, Schedule, Service, mutable_table
+from services.contracts.texts import CodeRef
 
 NOW = datetime(2026, 11, 23, 1, 0, tzinfo=UTC)
 
@@ -19,7 +21,7 @@ NOW = datetime(2026, 11, 23, 1, 0, tzinfo=UTC)
 @event("book.bought", stream="book-{book_id}")
 class BookBought:
     book_id: str
-    shelf: str
+    shelf: CodeRef
     centre: str = "here"
 
 
@@ -100,6 +102,12 @@ def sell(cmd, read, now):
     return [BookSold(book_id=cmd.book_id, shelf="a")]
 
 
+def _sell_later(happened):
+    if happened.shelf == "never":
+        raise ZeroDivisionError("a schedule of ours is broken")
+    return [ScheduledCommand(SellBook(book_id=happened.book_id), NOW)]
+
+
 def _key(happened):
     return (happened.book_id,)
 
@@ -124,7 +132,7 @@ LIBRARY = Service(
             ),
             mutable_table(Note),
         ],
-        schedules=[Schedule(BookBought, lambda e: [ScheduledCommand(SellBook(book_id=e.book_id), NOW)])],
+        schedules=[Schedule(BookBought, _sell_later)],
     ),
 )
 
@@ -163,8 +171,8 @@ def begun():
     return begin
 
 
-def to(data, fingerprint="f", **meta):
-    return Command(uuid4(), LIBRARY.handler_of[type(data)], data, Metadata(**meta), fingerprint)
+def to(data, fingerprint="f", centre=None, handler=None, **meta):
+    return Command(uuid4(), handler or LIBRARY.handler_of[type(data)], data, Metadata(**meta), fingerprint, centre)
 
 
 def test_what_only_folds_need_is_fetched_in_one_look_and_what_nobody_reads_is_not(begun):
@@ -195,6 +203,14 @@ def test_a_fold_that_breaks_leaves_nothing_of_its_command_and_all_of_the_others(
     assert outcome["refused"]["code"] == "command_failed"
     assert uow(Book, "bad") is None and uow(Book, "good")
     assert [e.stream for e in uow.events] == ["book-good"] and len(uow.jobs) == 1
+
+
+def test_an_event_whose_text_has_another_form_fails_its_command_alone(begun):
+    uow, _ = begun()
+    decide(uow, to(BuyBook(book_id="good", shelf="a")), NOW)
+    outcome = decode(decide(uow, to(BuyBook(book_id="bad", shelf="the one of Kim")), NOW))
+    assert outcome["refused"]["code"] == "command_failed"
+    assert uow(Book, "bad") is None and [e.stream for e in uow.events] == ["book-good"]
 
 
 def test_a_refusal_is_an_outcome_and_an_own_command_has_none(begun):
@@ -240,5 +256,53 @@ def test_ids_of_events_and_jobs_come_from_the_command(begun):
     decide(uow, bought, NOW)
     (happened,), (job,) = uow.events, uow.jobs
     assert happened.id == uuid5(bought.id, "0") and job.id == uuid5(happened.id, "job.0")
-    assert job.name == "sell_book" and job.meta == {"correlation_id": "c", "causation_id": str(happened.id)}
+    assert job.name == "sell_book"
+    assert job.meta == {"correlation_id": "c", "causation_id": str(happened.id), "centre": "here"}
     assert isinstance(happened.id, UUID) and happened.meta["command_id"] == str(bought.id)
+
+
+def test_a_command_that_breaks_late_leaves_no_event_no_job_no_row_and_no_mutable_row(begun):
+    """Given a decision with a note and an event, when scheduling its jobs breaks, then nothing of it is left."""
+    uow, _ = begun(Note(book_id="here.b", text="old"))
+
+    def both(cmd, read, now):
+        note = Upsert(Note(book_id=cmd.book_id, text="new"))
+        return [BookBought(book_id="here.c", shelf="a"), note, BookBought(book_id=cmd.book_id, shelf=cmd.shelf)]
+
+    handler = CommandHandler(BuyBook, both, Book)
+    decide(uow, to(BuyBook(book_id="good", shelf="a")), NOW)
+    outcome = decode(decide(uow, to(BuyBook(book_id="here.b", shelf="never"), handler=handler), NOW))
+    assert outcome["refused"]["code"] == "command_failed"
+    assert [e.stream for e in uow.events] == ["book-good"] and len(uow.jobs) == 1
+    assert uow(Note, "here.b") == Note(book_id="here.b", text="old") and uow(Book, "here.c") is None
+    assert uow(Shelf, "a") == Shelf(shelf="a", books=1) and Note not in uow.writes().updates
+
+
+def test_a_decision_sees_no_row_of_another_centre_and_nothing_is_told_of_it(begun):
+    uow, _ = begun(Book(book_id="there.b", version=3), Book(book_id="here.b", version=3))
+    for book_id in ("there.b", "there.none"):
+        refused = decode(decide(uow, to(SellBook(book_id=book_id), centre="here"), NOW))["refused"]
+        assert (refused["code"], refused["kind"], refused["details"]) == ("other_centre", "not_found", {})
+    assert not uow.events
+    assert "result" in decode(decide(uow, to(SellBook(book_id="here.b"), centre="here"), NOW))
+
+
+def test_an_event_of_another_centre_is_refused_with_all_of_its_command(begun):
+    uow, _ = begun()
+
+    def across(cmd, read, now):
+        ours = BookBought(book_id=cmd.book_id, shelf="a")
+        return [ours, BookBought(book_id=cmd.book_id, shelf="b", centre="there")]
+
+    handler = CommandHandler(BuyBook, across, Book)
+    outcome = decode(decide(uow, to(BuyBook(book_id="here.b", shelf="a"), centre="here", handler=handler), NOW))
+    assert outcome["refused"]["code"] == "other_centre" and not uow.events and uow(Book, "here.b") is None
+    decide(uow, to(BuyBook(book_id="there.b", shelf="a"), centre=None), NOW)
+    assert [e.stream for e in uow.events] == ["book-there.b"]  # a command of nobody's centre is not bound
+
+
+def test_not_now_is_no_outcome_that_is_kept(begun):
+    uow, _ = begun()
+    later = to(SellBook(book_id="later"))
+    assert decode(decide(uow, later, NOW))["refused"]["code"] == "come_again"
+    assert not uow.outcomes

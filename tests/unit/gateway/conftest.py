@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
+import json
+import shutil
+import tempfile
 import threading
 import time
+import uuid
 from collections.abc import Coroutine, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,16 +20,20 @@ import structlog
 import uvicorn
 import uvloop
 from joserfc import jwt
-from joserfc.jwk import OctKey
+from joserfc.jwk import OKPKey
 
 from gateway.__main__ import server
 from gateway.app import build
 from gateway.http.connections import Connections
 from gateway.metrics import Metrics
 from gateway.settings import Settings
+from integrations.tokens import new_key, public
+from services.contracts.tokens import ROLES
 from tests.unit.gateway.services import SECRET, Stage
 
-TOKEN_SECRET = "token-secret-of-the-gateway-tests-0123456789"
+TOKEN_KEY = new_key("people", ROLES)
+TOKEN_FILES = Path(tempfile.mkdtemp(prefix="nanum-test-tokens-"))  # of the public keys, and of what is revoked
+atexit.register(shutil.rmtree, TOKEN_FILES)
 PSEUDONYM_SECRET = "pseudonym-secret-of-the-gateway-tests-0123456789"
 CENTRE = "gwangju-namgu"
 MOST, MOST_OF_ONE = 330, 300  # connections
@@ -32,14 +42,32 @@ DEADLINE = 0.5  # seconds; short, because some tests wait for it to pass
 
 def token(role: str = "desk", subject: str = "desk-1", centre: str = CENTRE, **more: Any) -> str:
     """A bearer token as the local installation makes it; ``more`` claims, or others in their place."""
-    claims = {"iss": "nanum", "sub": subject, "role": role, "centre": centre, "exp": int(time.time()) + 600, **more}
-    claims = {name: value for name, value in claims.items() if value is not None}
-    return jwt.encode({"alg": "HS256"}, claims, OctKey.import_key(TOKEN_SECRET))
+    now = int(time.time())
+    who = {"iss": "nanum", "aud": "nanum", "sub": subject, "role": role, "centre": centre}
+    claims = {**who, "iat": now, "exp": now + 600, "jti": uuid.uuid4().hex, **more}
+    return signed({name: value for name, value in claims.items() if value is not None})
+
+
+def signed(claims: dict[str, Any], key: dict[str, Any] = TOKEN_KEY, kid: str | None = TOKEN_KEY["kid"]) -> str:
+    """A token with these claims, by a key, that says to be of the key ``kid``."""
+    header = {"alg": "Ed25519"} if kid is None else {"alg": "Ed25519", "kid": kid}
+    return jwt.encode(header, claims, OKPKey.import_key(key), ["Ed25519"])
+
+
+def allow(*keys: dict[str, Any], revoked: dict[str, Any] | None = None) -> tuple[Path, Path]:
+    """Write the files that a gateway verifies tokens by; their paths."""
+    files = TOKEN_FILES / "keys.json", TOKEN_FILES / "revoked.json"
+    documents = {"keys": [public(key) for key in keys]}, revoked or {"tokens": {}, "subjects": {}}
+    for file, document in zip(files, documents, strict=True):
+        part = file.with_suffix(".part")
+        part.write_text(json.dumps(document))
+        part.replace(file)
+    return files
 
 
 def settings(sources: dict[str, str]) -> Settings:
     """The settings of a gateway under test."""
-    return Settings("127.0.0.1", 0, sources, SECRET, TOKEN_SECRET, PSEUDONYM_SECRET, CENTRE, "error")
+    return Settings("127.0.0.1", 0, sources, SECRET, *allow(TOKEN_KEY), PSEUDONYM_SECRET, CENTRE, "error")
 
 
 class Gateway:

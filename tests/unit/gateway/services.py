@@ -35,6 +35,9 @@ class Stage:
     """The scripted services. ``decide``: command name -> outcome; ``rows``: (service, query) -> (version, row)."""
 
     def __init__(self) -> None:
+        self.logs: dict[str, list[str]] = defaultdict(list)  # streams, by position; a log never goes back
+        self.watches: dict[str, int] = defaultdict(int)
+        self._stopping = False
         self.clear()
 
     def clear(self) -> None:
@@ -43,11 +46,18 @@ class Stage:
         self.asked: list[tuple[str, str, dict[str, str]]] = []
         self.decide: dict[str, Decide] = {}
         self.rows: dict[tuple[str, str], tuple[int | None, Any]] = {}
+        self.watched: list[tuple[str, str | None]] = []
+        self.most_watches = 0
         self.published: list[dict[str, Any]] = []
         self.down: set[str] = set()
         self.garbled: set[str] = set()
         self.gate: asyncio.Event | None = None
         self.most_at_once = self._at_once = 0
+
+    def change(self, service: str, query: str, stream: str, version: int, row: Any) -> None:
+        """A row is another from now on, and an event of its stream is in the log."""
+        self.rows[service, query] = (version, row)
+        self.logs[service].append(stream)
 
     def commands(self, service: str) -> list[dict[str, Any]]:
         """Every command that a service got, in order."""
@@ -67,6 +77,7 @@ class Stage:
 
     async def stop(self) -> None:
         """Close every port."""
+        self._stopping = True
         for runner in self._runners:
             await runner.cleanup()
 
@@ -84,6 +95,7 @@ class Stage:
         app = web.Application(middlewares=[present], client_max_size=1 << 26)
         app.router.add_post("/commands", functools.partial(self._commands, service))
         app.router.add_get("/queries/{name}", functools.partial(self._query, service))
+        app.router.add_get("/changes", functools.partial(self._changes, service))
         app.router.add_get("/events", functools.partial(self._events, service))
         app.router.add_get("/readyz", _ready)
         return app
@@ -106,18 +118,28 @@ class Stage:
         self.asked.append((service, name, params))
         if self.gate is not None:
             await self.gate.wait()
-        if "newer_than" in params:
-            await self._changed(service, name, int(params["newer_than"]), float(params["wait"]))
         if (service, name) not in self.rows:
             refusal = {"code": f"{name}_unknown", "kind": "not_found", "ko": "없습니다.", "en": "None.", "details": {}}
             return await _json({"refused": refusal}, status=404)
         version, row = self.rows[service, name]
         return await _json(row, headers={} if version is None else {"X-Version": str(version)})
 
-    async def _changed(self, service: str, name: str, than: int, wait: float) -> None:
-        until = asyncio.get_running_loop().time() + wait
-        while (self.rows.get((service, name)) or (0, None))[0] <= than and asyncio.get_running_loop().time() < until:
-            await asyncio.sleep(0.005)
+    async def _changes(self, service: str, request: web.Request) -> web.Response:
+        after, log = request.query.get("after"), self.logs[service]
+        self.watched.append((service, after))
+        watches = self.watches
+        watches[service] += after is not None
+        self.most_watches = max(self.most_watches, watches[service])
+        try:
+            until = asyncio.get_running_loop().time() + float(request.query["wait"])
+            at = len(log) if after is None else int(after)
+            while after is not None and len(log) == at and asyncio.get_running_loop().time() < until:
+                if self._stopping:
+                    break
+                await asyncio.sleep(0.005)
+        finally:
+            watches[service] -= after is not None
+        return await _json({"epoch": "e1", "head": len(log), "streams": sorted(set(log[at:]))})
 
     async def _events(self, service: str, request: web.Request) -> web.Response:
         self.asked.append((service, "events", dict(request.query)))

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import json
 import socket
+import time
 from collections.abc import Iterator
 from dataclasses import fields
 from uuid import uuid4
 
 import pytest
 from joserfc import jwt
-from joserfc.jwk import OctKey
+from joserfc.jwk import OctKey, OKPKey
 
 from gateway.api.views import ProblemDocument
 from gateway.http.problems import TABLE, preferred_language
+from integrations.tokens import new_key, public
 from services.contracts import refusals
-from tests.unit.gateway.conftest import RENTAL_ID, Client, Gateway, lending, token
+from services.contracts.tokens import ROLES
+from tests.unit.gateway.conftest import RENTAL_ID, TOKEN_KEY, Client, Gateway, lending, signed, token
 from tests.unit.gateway.services import Stage
 
 KEY = {"Idempotency-Key": "k"}
@@ -166,21 +169,32 @@ def test_another_scheme(stranger: Client, header: str) -> None:
 
 
 def forged() -> dict[str, str]:
-    other = OctKey.import_key("another-secret-that-nobody-here-knows-000")
-    claims = {"iss": "nanum", "sub": "x", "role": "manager", "centre": "gwangju-namgu", "exp": 4102444800}
-    unsigned = "eyJhbGciOiJub25lIn0." + token().split(".")[1] + "."
+    now, other = int(time.time()), new_key("people", ROLES)
+    claims = jwt.decode(token(), OKPKey.import_key(TOKEN_KEY), ["Ed25519"]).claims
+    secret = OctKey.import_key(json.dumps(public(TOKEN_KEY)))  # what everybody may know, taken for a secret
     return {
-        "another key": jwt.encode({"alg": "HS256"}, claims, other),
-        "alg none": unsigned,
+        "another key": signed(claims, other),
+        "another key's name": signed(claims, kid=other["kid"]),
+        "no key's name": signed(claims, kid=None),
+        "a shared secret": jwt.encode({"alg": "HS256", "kid": TOKEN_KEY["kid"]}, claims, secret),
+        "alg none": "eyJhbGciOiJub25lIn0." + token().split(".")[1] + ".",
         "cut": token()[:-3],
         "not a token": "abc",
         "too long": "a" * 5000,
         "other issuer": token(iss="somebody"),
+        "other audience": token(aud="somebody"),
+        "no audience": token(aud=None),
         "other role": token("director"),
         "no role": token(role=None),  # type: ignore[arg-type]
         "no subject": token(sub=None),
         "no centre": token(centre=None),  # type: ignore[arg-type]
+        "a centre with a dot": token(centre="seoul.gangnam"),
         "no expiry": token(exp=None),
+        "no beginning": token(iat=None),
+        "no id": token(jti=None),
+        "a life of more than a day": token(iat=now, exp=now + 24 * 3600 + 1),
+        "a life without end": token(exp=float("nan")),
+        "made tomorrow": token(iat=now + 3600, exp=now + 7200),
         "a role in a list": token(role=["manager"]),  # type: ignore[arg-type]
         "not yet": token(nbf=4102444800),
     }

@@ -80,7 +80,8 @@ def test_the_wait_ends_when_the_payment_is_decided(desk: Client, stage: Stage, g
     async def pay() -> None:
         while not stage.asked:
             await asyncio.sleep(0.005)
-        stage.rows["rentals", "rental"] = rental("out", 2)
+        (_, _, asked), *_ = stage.asked
+        stage.change("rentals", "rental", f"rental-{asked['rental_id']}", 2, rental("out", 2)[1])
 
     paying = asyncio.run_coroutine_threadsafe(pay(), gateway.loop)
     answer = desk.post("/v1/rentals", json=lending(), headers={**KEY, "Prefer": "wait=20"})
@@ -88,7 +89,7 @@ def test_the_wait_ends_when_the_payment_is_decided(desk: Client, stage: Stage, g
     assert (answer.status_code, answer.json()["state"]) == (201, "out")
     assert answer.headers["Preference-Applied"] == "wait=20"
     assert answer.headers["ETag"] == '"2"'
-    assert stage.asked[0][2]["newer_than"] == "1"
+    assert len(stage.asked) == 2  # before the change and after it
 
 
 def test_the_wait_ends_when_time_is_up(desk: Client, stage: Stage) -> None:
@@ -131,9 +132,9 @@ def test_a_rental_is_a_long_poll(desk: Client, stage: Stage, gateway: Gateway) -
     stage.rows["rentals", "rental"] = rental("awaiting_payment", 1)
 
     async def change() -> None:
-        while not any("newer_than" in params for _, _, params in stage.asked):
+        while len(stage.asked) < 2:
             await asyncio.sleep(0.005)
-        stage.rows["rentals", "rental"] = rental("out", 2)
+        stage.change("rentals", "rental", f"rental-{RENTAL_ID}", 2, rental("out", 2)[1])
 
     changing = asyncio.run_coroutine_threadsafe(change(), gateway.loop)
     answer = desk.get(f"/v1/rentals/{RENTAL_ID}", headers={"If-None-Match": '"1"', "Prefer": "wait=20"})
@@ -174,7 +175,7 @@ def test_a_rental_of_another_centre_is_not_there(desk: Client, stage: Stage) -> 
 def test_a_history_is_for_staff_and_of_something(desk: Client, resident: Client, stage: Stage) -> None:
     stage.rows["rentals", "history"] = (None, {"data": [{"position": 1, "type": "rental.requested"}]})
     assert desk.get(f"/v1/rentals/{RENTAL_ID}/history").json()["data"][0]["type"] == "rental.requested"
-    assert stage.asked == [("rentals", "history", {"stream": f"rental-{RENTAL_ID}"})]
+    assert stage.asked == [("rentals", "history", {"stream": f"rental-{RENTAL_ID}", "centre": CENTRE})]
     assert resident.get(f"/v1/rentals/{RENTAL_ID}/history").status_code == 403
     stage.rows["rentals", "history"] = (None, {"data": []})
     assert desk.get(f"/v1/rentals/{RENTAL_ID}/history").status_code == 404
@@ -237,7 +238,7 @@ def test_an_id_with_two_dots_is_of_the_centre_before_the_first(desk: Client, sta
     stage.rows["rentals", "rental"] = rental()
     assert desk.get(f"/v1/rentals/{damage_id}").status_code == 200
     assert desk.get(f"/v1/rentals/busan-suyeong.{damage_id}").status_code == 404
-    assert [params for _, _, params in stage.asked] == [{"rental_id": damage_id}]
+    assert [params for _, _, params in stage.asked] == [{"rental_id": damage_id, "centre": CENTRE}]
 
 
 def test_a_quote_takes_barcodes_in_a_list(resident: Client, stage: Stage) -> None:

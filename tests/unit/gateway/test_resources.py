@@ -160,7 +160,7 @@ def test_a_query_reaches_its_service(
 ) -> None:
     stage.rows[service, query] = (None, {"data": [], "next": None, "centre": CENTRE})
     assert manager.get(path).status_code == 200
-    assert stage.asked == [(service, query, params)]
+    assert stage.asked == [(service, query, {**params, "centre": CENTRE})]
 
 
 def test_the_catalogue_is_public_and_cacheable(stranger: Client, stage: Stage) -> None:
@@ -263,7 +263,7 @@ def test_a_resident_reads_their_own_notices(resident: Client, stage: Stage) -> N
 def test_events_are_passed_through(analyst: Client, stage: Stage) -> None:
     answer = analyst.get("/v1/events/rentals?after=5&limit=10")
     assert answer.json() == {"epoch": "e1", "head": 9, "data": [], "next": 9}
-    assert stage.asked == [("rentals", "events", {"after": "5", "limit": "10"})]
+    assert stage.asked == [("rentals", "events", {"after": "5", "limit": "10", "centre": CENTRE})]
     assert answer.headers["Link"] == '</v1/events/rentals?after=9&limit=10>; rel="next"'
     assert analyst.get("/v1/events/nothing").status_code == 404
 

@@ -23,7 +23,19 @@ from gateway.http.response import Response
 from gateway.http.route import Route, Routes, RouteWithoutPolicy
 from gateway.settings import Settings, SettingsError
 from services.contracts import SERVICES
-from tests.unit.gateway.conftest import CENTRE, RENTAL_ID, RESIDENT_ID, Client, Gateway, lending, settings, token
+from services.contracts.schemas import schema_of
+from tests.unit.gateway.conftest import (
+    CENTRE,
+    RENTAL_ID,
+    RESIDENT_ID,
+    TOKEN_KEY,
+    Client,
+    Gateway,
+    allow,
+    lending,
+    settings,
+    token,
+)
 from tests.unit.gateway.services import Stage
 
 EXAMPLES = {"id": RENTAL_ID, "barcode": "NG-C10-001", "code": "C10", "service": "rentals"}
@@ -64,6 +76,18 @@ def test_handlers_are_short_and_say_what_they_do(route: Route) -> None:
     body = source[source.rindex('"""') + 3 :].strip().splitlines()
     assert len(body) <= 12
     assert route.handler.__doc__ and route.handler.__doc__.endswith((".", ".\n    "))
+
+
+@pytest.mark.parametrize("route", [each for each in ROUTES if each.method == "GET"], ids=lambda route: route.name)
+def test_whatever_is_asked_is_asked_of_the_callers_centre(gateway: Gateway, stage: Stage, route: Route) -> None:
+    here = {name: text.replace(CENTRE, "busan-suyeong") for name, text in EXAMPLES.items()}
+    role = "manager" if route.policy.public or "manager" in route.policy.roles else min(route.policy.roles)
+    required = {"phone": "010-1234-5678", "barcodes": "NG-C10-001", "nights": "1", "resident_id": here["id"]}
+    known = schema_of(route.query, route.fills)().fields if route.query else {}
+    query = {name: text for name, text in required.items() if name in known}
+    Client(gateway.url, token(role, centre="busan-suyeong")).get(route.path.format_map(here), params=query)
+    assert {params["centre"] for _, _, params in stage.asked} <= {"busan-suyeong"}
+    assert bool(stage.asked) == (route.tag not in ("health", "documents"))
 
 
 def test_operation_names_are_unique() -> None:
@@ -225,14 +249,22 @@ def test_settings_name_everything_wrong_at_once(tmp_path: Path, env: pytest.Monk
     with pytest.raises(SettingsError) as wrong:
         Settings.read()
     text = str(wrong.value)
-    for name in ("NANUM_LISTEN", "base URL of inventory", "less than 32 bytes", "NANUM_TOKEN_SECRET_FILE"):
+    for name in ("NANUM_LISTEN", "base URL of inventory", "less than 32 bytes", "NANUM_TOKEN_KEYS_FILE"):
         assert name in text
     assert "NANUM_CENTRE" in text and "NANUM_LOG_LEVEL" in text and "base URL of rentals" not in text
 
 
 def test_a_secret_that_cannot_be_read_is_named(tmp_path: Path, env: pytest.MonkeyPatch) -> None:
-    env.setenv("NANUM_TOKEN_SECRET_FILE", str(tmp_path / "nowhere"))
-    with pytest.raises(SettingsError, match="NANUM_TOKEN_SECRET_FILE"):
+    env.setenv("NANUM_INTERNAL_SECRET_FILE", str(tmp_path / "nowhere"))
+    with pytest.raises(SettingsError, match="NANUM_INTERNAL_SECRET_FILE"):
+        Settings.read()
+
+
+@pytest.mark.parametrize("text", ["no JSON", "{}", '{"keys": []}', json.dumps({"keys": [TOKEN_KEY]})])
+def test_keys_that_cannot_be_used_are_named(tmp_path: Path, env: pytest.MonkeyPatch, text: str) -> None:
+    (tmp_path / "keys.json").write_text(text)
+    env.setenv("NANUM_TOKEN_KEYS_FILE", str(tmp_path / "keys.json"))
+    with pytest.raises(SettingsError, match="NANUM_TOKEN_KEYS_FILE"):
         Settings.read()
 
 
@@ -240,18 +272,20 @@ def test_settings_are_read(tmp_path: Path, env: pytest.MonkeyPatch) -> None:
     secret = tmp_path / "secret"
     secret.write_text("s" * 40 + "\n")
     sources = " ".join(f"{name}=http://127.0.0.1:1/" for name in SERVICES)
+    keys, revoked = allow(TOKEN_KEY)
     variables = {
         "NANUM_LISTEN": "127.0.0.1:8080",
         "NANUM_SOURCES": sources,
         "NANUM_INTERNAL_SECRET_FILE": str(secret),
-        "NANUM_TOKEN_SECRET_FILE": str(secret),
+        "NANUM_TOKEN_KEYS_FILE": str(keys),
+        "NANUM_REVOKED_FILE": str(revoked),
         "NANUM_PSEUDONYM_SECRET_FILE": str(secret),
         "NANUM_CENTRE": CENTRE,
     }
     for name, text in variables.items():
         env.setenv(name, text)
     read = Settings.read()
-    assert (read.host, read.port, read.token_secret) == ("127.0.0.1", 8080, "s" * 40)
+    assert (read.host, read.port, read.internal_secret) == ("127.0.0.1", 8080, "s" * 40)
     assert read.sources["rentals"] == "http://127.0.0.1:1"
 
 

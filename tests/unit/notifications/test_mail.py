@@ -66,6 +66,21 @@ def test_a_letter_arrives_as_it_was_written(mail: Mail, office: Office) -> None:
     assert message.get_content().replace("\r\n", "\n") == LETTER.body
 
 
+@pytest.mark.parametrize(
+    ("address", "taken_for"),
+    [
+        ("kim@한국.kr", "kim@xn--3e0b707e.kr"),
+        ("kim@XN--3E0B707E.kr", "kim@xn--3e0b707e.kr"),
+        ("A@Example.ORG", "A@example.org"),
+    ],
+)
+def test_a_letter_is_sent_to_the_address_as_mail_servers_know_it(
+    mail: Mail, office: Office, address: str, taken_for: str
+) -> None:
+    mail.send("gwangju-namgu.n1", address, LETTER)
+    assert [message["To"] for message in office.taken] == [taken_for]
+
+
 def test_a_repeat_is_recognisable(mail: Mail, office: Office) -> None:
     for _ in range(2):
         mail.send("gwangju-namgu.n1", "nanum@example.org", LETTER)

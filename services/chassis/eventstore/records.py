@@ -1,0 +1,95 @@
+"""What a unit of work reads and writes, as records without behaviour."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, NamedTuple
+from uuid import UUID
+
+
+class Lookup(NamedTuple):
+    """Rows to look up: of ``row_type`` by key, or by the ``field`` of the rows of ``through`` that have the keys."""
+
+    row_type: type
+    through: type | None = None
+    field: str = ""
+
+
+class Cursor(NamedTuple):
+    """How far a source was taken in, and the streams of it that are parked."""
+
+    epoch: str | None
+    position: int
+    parked: frozenset[str]
+
+
+class Opened(NamedTuple):
+    """What a session found when it took the log's lock: ``outcomes`` maps known command ids to (fingerprint, JSON)."""
+
+    head: int
+    outcomes: dict[UUID, tuple[str, bytes]]
+    cursor: Cursor | None
+    rows: list[list[Any]]
+
+
+@dataclass(frozen=True)
+class StoredEvent:
+    """An event on its way into the log; ``data`` is the event itself."""
+
+    id: UUID
+    centre: str
+    stream: str
+    version: int
+    type: str
+    schema: int
+    published: bool
+    data: Any
+    meta: Mapping[str, Any]
+    at: datetime
+
+
+@dataclass(frozen=True)
+class Job:
+    """A job on its way into the queue: ``name`` is a command's or an effect's."""
+
+    id: UUID
+    name: str
+    due: datetime
+    data: Any
+    meta: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class ParkedEvent:
+    """An integration event that could not be taken in, or that waits behind one of its stream."""
+
+    source: str
+    position: int
+    stream: str
+    message: Any
+    error: str
+    out_of_order: bool = False  # it only lacks what another source is about to publish
+
+
+@dataclass
+class Writes:
+    """The rows that a unit of work changes, by state: new ones, changed ones, and the keys of those that go."""
+
+    inserts: dict[type, list[Any]] = field(default_factory=dict)
+    updates: dict[type, list[Any]] = field(default_factory=dict)
+    deletes: dict[type, list[str]] = field(default_factory=dict)
+
+    def places(self) -> set[tuple[str, str]]:
+        """(view, key) of every row that changes."""
+        rows = [*self.inserts.items(), *self.updates.items()]
+        changed = {(row_type.VIEW, getattr(row, row_type.KEY)) for row_type, many in rows for row in many}  # type: ignore[attr-defined]
+        return changed | {(row_type.VIEW, key) for row_type, keys in self.deletes.items() for key in keys}  # type: ignore[attr-defined]
+
+
+@dataclass
+class Savepoint:
+    """What there was before a command: so many events and jobs, and the rows that it changes as they were."""
+
+    events: int = 0
+    jobs: int = 0
+    rows: dict[tuple[type, str], Any] = field(default_factory=dict)
