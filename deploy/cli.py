@@ -172,10 +172,12 @@ def service_tool(name: str) -> click.Command:
 
 
 @cli.on_home()
-@click.argument("file", type=click.Path(path_type=Path))
-def backup(installation: Installation, file: Path) -> None:
-    """Write all data into one file; the desk goes on meanwhile."""
-    watched(f"Backing up into {file}", lambda progress: installation.backup(file, progress))
+@click.argument("to", metavar="FILE|DIRECTORY", type=click.Path(path_type=Path))
+@click.option("--keep", type=click.IntRange(1), help="Delete all but the newest so many in DIRECTORY.")
+@click.option("--days", type=click.FloatRange(0, min_open=True), help="Delete what is older in DIRECTORY.")
+def backup(installation: Installation, to: Path, keep: int | None, days: float | None) -> None:
+    """Write all data into one file, a new one in a DIRECTORY; the desk goes on meanwhile."""
+    file = watched(f"Backing up into {to}", lambda progress: installation.backup(to, progress, keep, days))
     out.print(f"Everything is in {file}. It holds personal data: keep it as safe as the database.")
 
 
@@ -204,7 +206,7 @@ def program(name: str, module: str, summary: str) -> click.Command:
 
 for each in (
     *access.commands.values(),
-    *map(service_tool, ("rebuild", "parked", "dead")),
+    *map(service_tool, ("rebuild", "parked", "dead", "resume", "epoch")),
     program("test", "pytest", "Run the tests, all of them or as the given arguments of pytest say."),
     program("simulate", "drills.simulation", "Simulate many histories of the centre under faults; --help shows how."),
     program(

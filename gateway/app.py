@@ -15,7 +15,7 @@ from falcon.asgi import App, Response
 from gateway.api import ROUTES
 from gateway.docs.pages import documents
 from gateway.http.auth import Tokens
-from gateway.http.endpoint import Endpoint, Responder, fallback
+from gateway.http.endpoint import Endpoint, RateLimits, Responder, fallback
 from gateway.http.problems import Problem
 from gateway.http.request import Dependencies
 from gateway.http.request_parsing import Incoming
@@ -44,9 +44,10 @@ def build(
     dependencies = Dependencies(services, metrics, settings.pseudonym_secret, documents(routes), Waits())
     metrics.waits.set_function(lambda: dependencies.waits.count)
     tokens = Tokens(Keys(settings.token_keys), Revocations(settings.revoked))
+    rates = RateLimits(settings.rates)
     by_path: dict[str, dict[str, Responder]] = defaultdict(dict)
     for route in routes:
-        by_path[route.path][route.method] = Endpoint(route, dependencies, tokens, settings.centre).respond
+        by_path[route.path][route.method] = Endpoint(route, dependencies, tokens, rates, settings.centre).respond
     app: App[Incoming, Response] = App(middleware=[Lifespan(services, tokens)], request_type=Incoming)
     for path, responders in by_path.items():
         app.add_route(path, _resource(responders, dependencies))

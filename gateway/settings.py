@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from ipaddress import ip_network
 from pathlib import Path
@@ -25,7 +26,18 @@ VARIABLES = {
     "NANUM_PSEUDONYM_SECRET": "NANUM_PSEUDONYM_SECRET_FILE is the path of a file that holds the pseudonyms' secret",
     "NANUM_CENTRE": "the id of the centre whose catalogue is public here, as gwangju-namgu",
     "NANUM_LOG_LEVEL": "how much is logged",
+    "NANUM_RATE_LIMITS": "requests and seconds of a caller by role, with spaces, as resident=600/60 anonymous=1200/60",
     "NANUM_TRUSTED_PROXIES": "addresses or networks of the proxies in front, with spaces, as 10.0.0.7 10.1.0.0/24",
+}
+
+
+# A resident's app and a house behind one address stay far below these; a desk is braked only when a program runs wild.
+RATES = {
+    "anonymous": (1200, 60),
+    "resident": (600, 60),
+    "desk": (300_000, 60),
+    "manager": (300_000, 60),
+    "analyst": (6000, 60),
 }
 
 
@@ -37,7 +49,8 @@ class SettingsError(Exception):
 class Settings:
     """The gateway's settings. ``sources`` maps each service to its base URL; secrets are the files' stripped text.
 
-    Who connects from one of the ``proxies`` is the client that its ``X-Forwarded-For`` names.
+    ``rates`` are requests and seconds by role. Who connects from one of the ``proxies`` is the client that its
+    ``X-Forwarded-For`` names.
     """
 
     host: str
@@ -50,6 +63,7 @@ class Settings:
     centre: str
     log_level: str = "info"
     proxies: tuple[str, ...] = ()
+    rates: Mapping[str, tuple[int, int]] = field(default_factory=lambda: RATES)
 
     @classmethod
     def read(cls) -> Settings:
@@ -66,6 +80,7 @@ class Settings:
             levels = ("debug", "info", "warning", "error")
             log_level = env.str("NANUM_LOG_LEVEL", "info", validate=validate.OneOf(levels))
             proxies = env.str("NANUM_TRUSTED_PROXIES", "", validate=_networks)
+            rates = env.str("NANUM_RATE_LIMITS", "", validate=_quotas)
             env.seal()
         except EnvValidationError as wrong:
             messages = cast(Mapping[str, list[str]], wrong.error_messages)
@@ -85,6 +100,7 @@ class Settings:
             centre,
             log_level,
             tuple(proxies.split()),
+            {**RATES, **_rates(rates)},
         )
 
 
@@ -104,6 +120,16 @@ def _readable(kind: type[WatchedFile], path: Path) -> None:
         kind(path)
     except (OSError, ValueError) as wrong:
         raise ValidationError([str(wrong)]) from None
+
+
+def _rates(text: str) -> dict[str, tuple[int, int]]:
+    found = (re.fullmatch(r"([a-z]+)=([1-9]\d{0,8})/([1-9]\d{0,4})", pair) for pair in text.split())
+    return {pair[1] if pair else "": (int(pair[2]), int(pair[3])) if pair else (0, 0) for pair in found}
+
+
+def _quotas(text: str) -> None:
+    if _rates(text).keys() - RATES.keys():
+        raise ValidationError(["each is a role, requests and seconds, as resident=600/60; roles: " + ", ".join(RATES)])
 
 
 def _networks(text: str) -> None:

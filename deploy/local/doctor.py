@@ -16,8 +16,10 @@ from deploy.local.config import PORTS, Config
 from deploy.local.installation import Installation
 from deploy.local.ports import is_free
 from deploy.local.problems import InstallationError, NotReady
+from deploy.local.supervisor import open_files
 from services.contracts import SERVICES
 
+ENOUGH_FILES = 4096  # a connection of a client is one
 ENOUGH_DISK = 1.0  # GiB; the broker refuses messages below 0.25
 
 
@@ -33,6 +35,7 @@ def examine(installation: Installation) -> Iterator[Finding]:
     """Look at packages, disk, ports, secrets, and at the running servers."""
     yield from _packages()
     yield _disk(installation)
+    yield _limits()
     if not installation.exists:
         yield Finding(False, "Nothing is installed here yet: run `./nanum up`.")
         return
@@ -64,11 +67,21 @@ def _disk(config: Config) -> Finding:
 
 
 def _secrets(config: Config) -> Finding:
-    private = [config.home / "supervisor.conf", config.secrets.directory, *config.secrets.directory.iterdir()]
+    """Whether only their owners can read the files; what users of processes pass through shows nothing to them."""
+    home, secrets = config.home, config.secrets.directory
+    files = [*secrets.iterdir(), *(home / "private").glob("*/*"), home / "supervisor.conf"]
+    places = [home / name for name in ("secrets", "logs", "mail", "terminal", "postgres", "rabbitmq")]
+    private = [*files, *(place for place in places if place.exists())]
     opened = [file for file in private if stat.S_IMODE(file.stat().st_mode) & 0o077]
     if opened:
-        return Finding(False, f"Others can read {opened[0]}: run `chmod -R go= {' '.join(map(str, opened))}`.")
-    return Finding(True, f"{len(private) - 2} secrets are closed to others")
+        return Finding(False, f"Others can read {opened[0]}: run `chmod go= {' '.join(map(str, opened))}`.")
+    return Finding(True, f"{len(private)} secret files and directories are closed to others")
+
+
+def _limits() -> Finding:
+    files = open_files()
+    more = "" if files >= ENOUGH_FILES else f": raise the limit to {ENOUGH_FILES} (`ulimit -Hn`), then start anew."
+    return Finding(not more, f"A process may have {files} files and connections open{more}")
 
 
 def _ports(installation: Installation) -> Iterator[Finding]:

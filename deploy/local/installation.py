@@ -11,8 +11,8 @@ import time
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
+from deploy.local import archive, directories, programs
 from deploy.local import backup as backups
-from deploy.local import directories, programs
 from deploy.local.config import SERVERS, Config, Progress, silent
 from deploy.local.problems import InstallationError, NotReady, end_of
 from deploy.local.processes import Process, process_named, table, with_required
@@ -145,18 +145,29 @@ class Installation(Config):
         self.rabbitmq.wipe()
         self.broker_start()
 
-    def backup(self, file: Path, progress: Progress = silent) -> None:
-        """Write all data into one file; see ``deploy.local.backup``."""
+    def backup(self, to: Path, progress: Progress = silent, keep: int | None = None, days: float | None = None) -> Path:
+        """Write all data into a file, or a new one in a directory, which may be pruned; see ``deploy.local.backup``.
+
+        Returns the file.
+        """
         self.require_running()
-        backups.backup(self, Path(file).resolve(), progress)
+        to = Path(to).absolute()
+        if not to.is_dir() and (keep, days) != (None, None):
+            raise InstallationError(f"{to} is no directory: only a directory of backups can be pruned.")
+        file = to / archive.name_now() if to.is_dir() else to
+        backups.backup(self, file, progress)
+        for old in archive.prune(to, keep, days) if to.is_dir() else []:
+            progress(f"{old.name} is deleted")
+        return file
 
     def restore(self, file: Path, progress: Progress = silent) -> None:
         """Put a backup in the place of all data, empty the broker, and start everything again."""
         self.require_running()
-        with backups.opened(self, Path(file).resolve()) as parts:  # before anything is stopped: it may be no backup
-            with self._locked():
-                self._stop_programs()
-            backups.restore(self, parts, progress)
+        with archive.opened(Path(file).absolute(), self.home):  # before anything is stopped: it may be no backup
+            pass
+        with self._locked():
+            self._stop_programs()
+        backups.restore(self, Path(file).absolute(), progress)
         self.broker_wipe()
         self.up(progress=progress)
 

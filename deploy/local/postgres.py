@@ -67,6 +67,11 @@ class Postgres:
     def _dsn(self, user: str, password: str, database: str) -> str:
         return f"postgresql://{user}:{password}@127.0.0.1:{self._ports['postgres']}/{database}"
 
+    def passfile(self, service: str) -> str:
+        """How libpq is told the password of a database's owner (PGPASSFILE)."""
+        port, role = self._ports["postgres"], f"{service}_owner"
+        return f"127.0.0.1:{port}:nanum_{service}:{role}:{self._secrets.value(f'postgres-{role}')}\n"
+
     def session(self, database: str = "postgres") -> psycopg.Connection:
         """The superuser's connection to a database; each statement is a transaction."""
         return psycopg.connect(self.superuser_dsn(database), autocommit=True, connect_timeout=3)

@@ -24,7 +24,7 @@ from deploy.local.secrets import Secrets, write_private
 from deploy.local.users import Users, own_directory
 from integrations.analysts import subscriptions
 from integrations.analysts.subscriptions import Subscription
-from services.chassis.messaging.rabbitmq import exchange_of, stream_of
+from services.chassis.messaging.queues import exchange_of, stream_of
 from services.contracts import SERVICES
 
 VHOST = "nanum"

@@ -19,6 +19,10 @@ class Secrets:
             write_private(file, secrets.token_urlsafe(32))
         return file
 
+    def replace(self, name: str, value: str) -> None:
+        """Take another value from now on."""
+        write_private(self.path(name), value)
+
     def value(self, name: str) -> str:
         return self.path(name).read_text().strip()
 

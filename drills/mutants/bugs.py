@@ -13,7 +13,6 @@ RECEIVE = """
     if position is None:
         return  # told to stop: what is not acknowledged is delivered again
     failpoints.reach("subscriber.before_ack")
-    self._consumer.done(opened[-1][0])
 """
 ACKNOWLEDGED_FIRST = """
     self._consumer.done(opened[-1][0])
@@ -27,16 +26,17 @@ FAILURE_IGNORED = """
         pass
     self._consumer.done(opened[-1][0])
 """
-PUBLISH = "self._bus.publish(page.messages)"
+PUBLISH = "safe = self._bus.publish(page.messages, outbox.renew)"
 UNCONFIRMED = """
     try:
-        self._bus.publish(page.messages)
+        self._bus.publish(page.messages, outbox.renew)
     except BrokerUnavailable:
         pass
+    safe = len(page.messages)
 """
 MOVED_FIRST = """
     outbox.advance(page.messages[-1].position)
-    self._bus.publish(page.messages)
+    safe = self._bus.publish(page.messages, outbox.renew)
 """
 COMMIT = "uow.commit()"
 OUTCOME_LATER = """
@@ -56,19 +56,20 @@ VIEWS_LATER = """
         second.writes = lambda: writes
         second.commit()
 """
-NEWS = "news = [m for m in messages if not self._known or self._known[0] != m.epoch or m.position > self._known[1]]"
-OUTAGE = "except (*database.UNAVAILABLE, EpochChanged, OutOfOrder):"
-GAP = "if message.previous > position:"
+NEWS = "news = [m for m in messages if not known or m.epoch != known.epoch or m.position > known.position]"
+OUTAGE = "except (*database.UNAVAILABLE, Halted, OutOfOrder):"
+GAP = "if not follows or (strange and not from_feed):"
 
 BUGS = (
     Mutant(
         "duplicates are taken in again",
         (Subscriber.apply_batch, NEWS, "news = list(messages)"),
-        (Subscriber._apply, "if message.position <= position:", "if False:"),
+        (Subscriber._apply, "if message.epoch == at[0] and message.position <= at[1]:", "if False:"),
+        (Subscriber._apply, GAP, "if message.previous > at[1]:"),
         (
             Subscriber._apply,
-            "= message.epoch, message.position",
-            "= message.epoch, max(position, message.position)",
+            "at = (message.epoch, message.position, message.id)",
+            "at = max(at, (message.epoch, message.position, message.id), key=lambda each: each[1])",
         ),
     ),
     Mutant("acknowledged before the commit", (ConsumerLoop.receive, RECEIVE, ACKNOWLEDGED_FIRST)),
@@ -78,10 +79,10 @@ BUGS = (
         "a new consumer begins with the first message that it gets",
         (
             ConsumerLoop.read_feed,
-            "self._subscriber.catch_up)",
-            "lambda: self._subscriber.position() and self._subscriber.catch_up())",
+            "self._subscriber.catch_up(once)",
+            "self._subscriber.position() and self._subscriber.catch_up(once)",
         ),
-        (Subscriber._apply, GAP, "if position and message.previous > position:"),
+        (Subscriber._apply, GAP, "if at[1] and (not follows or (strange and not from_feed)):"),
     ),
     Mutant("the relay moves its cursor before the confirm", (Relay.step, PUBLISH, MOVED_FIRST)),
     Mutant("gaps are overlooked", (Subscriber._apply, GAP, "if False:")),
@@ -96,5 +97,5 @@ BUGS = (
         ),
     ),
     Mutant("the views are written in a second transaction", (handler._in_one_unit, COMMIT, VIEWS_LATER)),
-    Mutant("an outage counts as a bad event", (Subscriber.receive, OUTAGE, "except EpochChanged:")),
+    Mutant("an outage counts as a bad event", (Subscriber.receive, OUTAGE, "except Halted:")),
 )

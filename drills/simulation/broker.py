@@ -66,23 +66,25 @@ class MemoryBus:
     def __init__(self, broker: Broker, source: str) -> None:
         self._broker, self._source = broker, source
 
-    def publish(self, messages: list[Message]) -> None:
+    def publish(self, messages: list[Message], meanwhile: Callable[[], object] = bool) -> int:
         """Put each message into every queue that is there. May break on the way, and after the last, too."""
-        broker, refused = self._broker, 0
+        broker, refused = self._broker, len(messages)
         bound = [queue for (_, source), queue in broker.queues.items() if source == self._source]
-        for message in messages:
+        for number, message in enumerate(messages):
             broker.reach()
             parcel = (dict(message.headers()), message.body())
             for queue in bound:
                 if broker.happens(broker.refuses):
-                    refused += 1
+                    refused = min(refused, number)
                 else:
                     queue.waiting.append(parcel)
         if broker.happens(broker.slow):
             broker.meanwhile()
+            meanwhile()
         broker.reach()
-        if refused:
-            raise BrokerUnavailable(f"the broker refused {refused} messages")
+        if not refused:
+            raise BrokerUnavailable("the broker refused the first message")
+        return refused
 
     def heartbeat(self) -> None:
         """Nothing to keep alive."""

@@ -15,7 +15,7 @@ from uuid import NAMESPACE_DNS, UUID, uuid5
 from psycopg import errors
 
 from services.chassis.eventstore.migrate import files
-from services.chassis.eventstore.records import Cursor, ParkedEvent, Writes
+from services.chassis.eventstore.records import Cursor, Moved, ParkedEvent, Writes
 from services.chassis.eventstore.unit_of_work import UnitOfWork
 from services.chassis.foundation import database
 from services.chassis.foundation.codec import encode
@@ -69,7 +69,7 @@ class Disk:
     outcomes: dict[UUID, tuple[str, bytes]] = field(default_factory=dict)
     jobs: dict[UUID, WaitingJob] = field(default_factory=dict)
     done: set[UUID] = field(default_factory=set)
-    subscriptions: dict[str, tuple[str, int]] = field(default_factory=dict)
+    subscriptions: dict[str, Moved] = field(default_factory=dict)
     parked: dict[tuple[str, int], ParkedEvent] = field(default_factory=dict)
     relay_cursor: int = 0
     leader: Any = None  # the session of the relay that leads
@@ -108,20 +108,25 @@ class Disk:
 
     def cursor(self, source: str) -> Cursor:
         """How far a source was taken in."""
-        epoch, position = self.subscriptions.get(source, (None, 0))
-        return Cursor(epoch, position, frozenset(p.stream for p in self.parked.values() if p.source == source))
+        parked = frozenset(p.stream for p in self.parked.values() if p.source == source)
+        moved = self.subscriptions.get(source)
+        return Cursor(moved.epoch, moved.position, parked, moved.event_id) if moved else Cursor(None, 0, parked)
 
     @property
     def head(self) -> int:
         """The position of the newest published event."""
         return self.published[-1].position if self.published else 0
 
+    @property
+    def head_id(self) -> str | None:
+        """The id of the newest published event."""
+        return self.published[-1].id if self.published else None
+
     def page(self, after: int, limit: int) -> Page:
         """The feed."""
-        if after >= len(self.events):
-            return Page(self.epoch, len(self.events), [])
         first = bisect_right(self.published, after, key=lambda message: message.position)
-        return Page(self.epoch, len(self.events), self.published[first : first + limit])
+        before = (self.published[first - 1].position, self.published[first - 1].id) if first else (0, None)
+        return Page(self.epoch, len(self.events), self.published[first : first + limit], *before)
 
     # -- writing --
 
@@ -133,8 +138,7 @@ class Disk:
         self._write(writes)
         self.outcomes.update({id: (fingerprint, outcome) for id, fingerprint, outcome in uow.outcomes})
         if uow.moved_to:
-            source, epoch, position = uow.moved_to
-            self.subscriptions[source] = (epoch, position)
+            self.subscriptions[uow.moved_to.source] = uow.moved_to
         for parked in uow.parked:
             self.parked.setdefault((parked.source, parked.position), parked)
         for place in uow.taken_in:
@@ -155,7 +159,7 @@ class Disk:
             self.ids.add(row.id)
             self.versions.add((row.stream, row.version))
             if row.type in self.service.published_types:
-                self.published += self._feed.messages(self.epoch, self.head, [row])
+                self.published += self._feed.messages(self.epoch, self.head, self.head_id, [row])
 
     def _write(self, writes: Writes) -> None:
         for row_type, keys in writes.deletes.items():

@@ -167,7 +167,7 @@ class Consuming:
     @property
     def position(self) -> int:
         """The cursor."""
-        return self._process.disk.subscriptions.get(self._source, ("", 0))[1]
+        return self._process.disk.cursor(self._source).position
 
     @property
     def lags(self) -> bool:

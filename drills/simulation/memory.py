@@ -120,6 +120,10 @@ class MemoryOutbox:
         self._use("page")
         return self._disk.page(after, min(limit, self._most()))
 
+    def renew(self) -> None:
+        """Say that the leader is there."""
+        self._use("renew")
+
     def advance(self, position: int) -> None:
         """Move the cursor."""
         self._use("advance")
@@ -180,10 +184,10 @@ class MemoryParkedEvents:
     def __init__(self, disk: Disk, reach: Reach) -> None:
         self._disk, self._reach = disk, reach
 
-    def first_of(self, source: str, stream: str) -> Message | None:
-        """The first parked event of a stream."""
+    def first_of(self, source: str, streams: Iterable[str]) -> Message | None:
+        """The parked event of these streams that has the lowest position."""
         self._reach("first_of")
-        waiting = [p for p in self._disk.parked.values() if (p.source, p.stream) == (source, stream)]
+        waiting = [p for p in self._disk.parked.values() if p.source == source and p.stream in streams]
         first = min(waiting, key=lambda parked: parked.position, default=None)
         return convert(decode(encode(first.message)), Message) if first else None
 

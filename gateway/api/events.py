@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from gateway.api.views import Feed
 from gateway.http.auth import ANALYST, MANAGER, only
 from gateway.http.paging import linked
@@ -10,11 +12,12 @@ from gateway.http.pseudonyms import Pseudonyms
 from gateway.http.request import RequestContext
 from gateway.http.response import Response
 from gateway.http.route import Routes
+from gateway.upstream.gate import Priority
 
 routes = Routes("events")
 
 
-@routes.get("/v1/events/{service}", who=only(ANALYST, MANAGER), query=Feed)
+@routes.get("/v1/events/{service}", who=only(ANALYST, MANAGER), query=Feed, priority=Priority.BULK)
 async def list_events(context: RequestContext) -> Response:
     """Read what a service published, in order, from any position on.
 
@@ -25,6 +28,6 @@ async def list_events(context: RequestContext) -> Response:
     if service not in dependencies.services:
         raise Problem("not_found", details={"what": "service"})
     feed = await context.ask(Feed, service, **context.query)
-    if context.caller.role != MANAGER:
-        feed = Pseudonyms(dependencies.pseudonym_secret, context.caller).feed(feed)
+    if context.caller.role != MANAGER:  # in a thread, as a page may be a megabyte
+        feed = await asyncio.to_thread(Pseudonyms(dependencies.pseudonym_secret, context.caller).feed, feed)
     return linked(context, feed)

@@ -13,13 +13,13 @@ from gateway.metrics import CONTENT_TYPE
 routes = Routes("health")
 
 
-@routes.get("/livez", who=PUBLIC, answer="The process answers.")
+@routes.get("/livez", who=PUBLIC, answer="The process answers.", limited=False)
 async def livez(context: RequestContext) -> Response:
     """Say that the process lives."""
     return Response.json({"status": "alive"})
 
 
-@routes.get("/readyz", who=PUBLIC, answer="The gateway serves; each service with its own state.")
+@routes.get("/readyz", who=PUBLIC, answer="The gateway serves; each service with its own state.", limited=False)
 async def readyz(context: RequestContext) -> Response:
     """Say that the gateway serves, and how each service is.
 

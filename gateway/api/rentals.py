@@ -13,6 +13,7 @@ from gateway.http.problems import Problem
 from gateway.http.request import RequestContext
 from gateway.http.response import Response, ServiceDocument
 from gateway.http.route import Routes
+from gateway.upstream.gate import Priority
 from services.contracts.rentals import views
 from services.contracts.rentals.commands import RequestRental, ReturnItems
 from services.contracts.rentals.queries import Quote, Rental, Rentals
@@ -28,7 +29,7 @@ class RentalStatus(msgspec.Struct):
     resident_id: str | None = None
 
 
-@routes.get("/v1/quotes", who=RENTERS, query=Quote)
+@routes.get("/v1/quotes", who=RENTERS, query=Quote, refusals=(404, 409, 422))
 async def quote(context: RequestContext) -> Response:
     """Say what lending these items for so many nights would cost, and when they would be due."""
     context.own_only()
@@ -41,6 +42,7 @@ async def quote(context: RequestContext) -> Response:
     body=RequestRental,
     fills=["rental_id"],
     key="required",
+    priority=Priority.LENDS,
     headers=("Prefer",),
     answer=views.Rental,
     status=201,
@@ -51,7 +53,6 @@ async def request_rental(context: RequestContext) -> Response:
     The items are held, the fee is quoted and the payment asked for: `awaiting_payment`, or `out` when nothing is due.
     With `Prefer: wait=N` (at most 30 seconds) the answer waits for the outcome of the payment.
     """
-    context.of_this_centre(context.body["resident_id"], "resident")
     rental_id, waited = context.new_id("rental"), None
     rental = await context.send(RequestRental, rental_id=rental_id, **context.body)
     if context.wait is not None:
@@ -133,6 +134,7 @@ routes.command(
     """,
     who=STAFF,
     key="required",
+    priority=Priority.RETURNS,
     headers=("If-Match",),
     answer=views.Rental,
 )

@@ -38,7 +38,7 @@ async def register_resident(context: RequestContext) -> Response:
     """
     centre, resident_id, contact = context.caller.centre, context.new_id("resident"), dict(context.body)
     if contact.pop("center", None) not in (None, centre):
-        raise Problem("other_centre", details={"centre": centre})
+        raise Problem("token_of_another_centre", details={"centre": centre})
     await context.send(RegisterContact, "contact", resident_id=resident_id, **contact)
     membership = await context.send(JoinResident, "membership", resident_id=resident_id)
     response = Response.json({"resident_id": resident_id, "state": membership.peek(dict[str, Any])["state"]})

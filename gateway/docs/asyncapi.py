@@ -50,6 +50,7 @@ ENVELOPE: dict[str, Any] = {
         "cloudEvents_dataschema": _text("`/schemas/`, the type, and the version of its contract."),
         "cloudEvents_sequence": _text("The event's position among all of its service.", pattern="^[0-9]{20}$"),
         "cloudEvents_previous": _text("The position of the event published before it.", pattern="^[0-9]{20}$"),
+        "cloudEvents_previousid": _text("The id of that event; absent in the first.", format="uuid"),
         "cloudEvents_epoch": _text("Names the log that the positions belong to.", format="uuid"),
         "cloudEvents_partitionkey": _text("The stream again: events with the same key stay in order."),
         "cloudEvents_streamversion": _text("The event's number in its stream.", pattern="^[0-9]+$"),
@@ -57,7 +58,8 @@ ENVELOPE: dict[str, Any] = {
         "cloudEvents_causationid": _text("The id of the event that this one followed from."),
     },
 }
-ENVELOPE["required"] = [name for name in ENVELOPE["properties"] if not name.endswith(("correlationid", "causationid"))]
+MAY_LACK = ("correlationid", "causationid", "previousid")
+ENVELOPE["required"] = [name for name in ENVELOPE["properties"] if not name.endswith(MAY_LACK)]
 
 
 OPERATIONS = {  # by the channel of a service

@@ -27,6 +27,7 @@ HEADERS = {
     "If-None-Match": "An `ETag`: answers 304 while it is still the current one.",
     "If-Match": "An `ETag`: answers 412 when it is not the current one any more.",
 }
+KEY = {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]([ -~]*[!-~])?$"}
 PATH: dict[str, Any] = {
     **{name: msgspec.json.schema(hint) for name, hint in get_type_hints(PathParameters, include_extras=True).items()},
     "service": {"type": "string", "enum": list(SERVICES)},
@@ -36,12 +37,15 @@ REFUSALS = {
     401: "No token, or a bad one.",
     403: "Not for this role.",
     404: "There is no such thing.",
+    408: "The body did not arrive in time.",
     409: "In conflict with the present state.",
     412: "Changed meanwhile.",
     413: "The body is larger than this request may be.",
     415: "The body is not JSON.",
     422: "Refused by the house rules, or an Idempotency-Key used again for something else.",
-    503: "A service does not answer; send it again in a moment.",
+    429: "Too many requests, or too many that wait; `Retry-After` says when to send it again.",
+    431: "The first line and the headers are larger than 16 KiB.",
+    503: "A service does not answer, or has too much to do; `Retry-After` says when to send it again.",
 }
 ABOUT = """The open backend of a public items sharing centre.
 
@@ -111,7 +115,7 @@ def _parameters(route: Route) -> list[dict[str, Any]]:
     heeded = list(route.headers) if route.key == "none" else ["Idempotency-Key", *route.headers]
     for name in heeded:
         required = name == "Idempotency-Key" and route.key == "required"
-        schema = {"type": "string", "maxLength": 255} if name == "Idempotency-Key" else {"type": "string"}
+        schema = KEY if name == "Idempotency-Key" else {"type": "string"}
         found.append(
             {"in": "header", "name": name, "required": required, "description": HEADERS[name], "schema": schema}
         )
@@ -120,21 +124,24 @@ def _parameters(route: Route) -> list[dict[str, Any]]:
 
 def _responses(route: Route) -> dict[str, Any]:
     """The success, and the statuses that a problem of this route may have."""
-    asks_a_service = route.tag not in ("health", "documents")
     possible = {
-        400: asks_a_service,
-        401: asks_a_service,
+        400: True,
+        401: True,
         403: not route.policy.public,
         404: "{" in route.path or (route.body is not None and route.method == "POST"),
+        408: route.body is not None,
         409: route.key != "none",
         412: "If-Match" in route.headers,
         413: route.body is not None,
         415: route.body is not None,
         422: route.key != "none",
-        503: asks_a_service,
+        429: route.limited or "Prefer" in route.headers,
+        431: True,
+        503: True,
+        **dict.fromkeys(route.refusals, True),
     }
     known = {"304": {"description": "The client has the current one."}} if "If-None-Match" in route.headers else {}
-    problems = {str(status): f"Problem{status}" for status, may_be in possible.items() if may_be}
+    problems = {str(status): f"Problem{status}" for status, may_be in sorted(possible.items()) if may_be}
     return {str(route.status): _success(route), **known, **problems}
 
 

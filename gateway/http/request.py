@@ -18,6 +18,7 @@ from gateway.http.problems import Problem
 from gateway.http.response import Response, ServiceDocument
 from gateway.metrics import Metrics
 from gateway.upstream.client import Services
+from gateway.upstream.gate import Priority
 from gateway.upstream.watcher import Waits
 from services.contracts.base import centre_of, id_of, service_of, snake
 from services.contracts.texts import ID
@@ -73,7 +74,7 @@ class RequestContext:
 
     ``path``, ``query``, ``body`` are checked and as they were sent; ``id`` is the command id of this request. Where the
     route heeds them, ``etags`` is what If-Match or If-None-Match names, and ``wait`` the seconds of ``Prefer: wait``.
-    ``gone`` ends when the client has hung up.
+    ``gone`` ends when the client has hung up; ``priority`` is what a busy service lets in first.
     """
 
     caller: Caller
@@ -86,6 +87,7 @@ class RequestContext:
     id: UUID
     request_id: str
     dependencies: Dependencies
+    priority: Priority
     gone: Callable[[], Awaitable[None]]
 
     async def send(self, contract: type, part: str = "", /, **data: Any) -> ServiceDocument:
@@ -108,7 +110,7 @@ class RequestContext:
             meta["expected_version"] = versions(self.etags) or [NO_VERSION]
         made_id = str(uuid5(self.id, part) if part else self.id)
         command = {"id": made_id, "name": address.name, "data": data, "meta": meta}
-        return await self.dependencies.services[address.service].send(command)
+        return await self.dependencies.services[address.service].send(command, self.priority)
 
     async def ask(self, contract: type, service: str = "", /, **params: Any) -> ServiceDocument:
         """Ask a query of its service, for the caller's centre alone.
@@ -117,7 +119,7 @@ class RequestContext:
         """
         address = address_of(contract)
         params["centre"] = self.caller.centre
-        return await self.dependencies.services[service or address.service].ask(address.name, params)
+        return await self.dependencies.services[service or address.service].ask(address.name, params, self.priority)
 
     def waiting(self) -> AbstractContextManager[None]:
         """A place among those who wait; none is needed when no wait is wished. Raises Problem (429)."""

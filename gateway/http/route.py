@@ -12,6 +12,7 @@ from gateway.http.paging import page
 from gateway.http.request import RequestContext
 from gateway.http.request_parsing import LARGEST_BODY
 from gateway.http.response import Response
+from gateway.upstream.gate import Priority
 from services.contracts.base import snake
 
 Handler = Callable[[RequestContext], Awaitable[Response]]
@@ -33,7 +34,9 @@ class Route:
     back, or a sentence that describes it; a query's own unless it is given. ``paged``: a page of those. ``key``:
     whether an Idempotency-Key is required. ``headers``: the request headers that it heeds beyond that. ``caching``:
     ``no-store`` unless what it shows is public; what may be cached may be asked for anew with If-None-Match.
-    ``largest_body``: the bytes that its body may have.
+    ``largest_body``: the bytes that its body may have. ``priority``: who is let in first by a busy service, that of the
+    caller's role unless it is given. ``limited``: whether its requests count towards the caller's rate. ``refusals``:
+    statuses of its service's refusals that the rest of the declaration doesn't imply.
     """
 
     method: str
@@ -51,6 +54,9 @@ class Route:
     headers: tuple[str, ...] = ()
     caching: str = "no-store"
     largest_body: int = LARGEST_BODY
+    priority: Priority | None = None
+    limited: bool = True
+    refusals: tuple[int, ...] = ()
 
     @property
     def name(self) -> str:

@@ -7,26 +7,34 @@ and under load one request and one commit carry up to ``largest`` commands.
 from __future__ import annotations
 
 import asyncio
-from collections import deque
+import heapq
+import itertools
+import math
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
+
+from gateway.upstream.gate import Priority, QueueFull
 
 Post = Callable[[list[dict[str, Any]]], Awaitable[Sequence[Any]]]
 
 
-class QueueFull(Exception):
-    """As many commands wait as may wait; nothing was sent."""
+# The share of the queue that may be taken when a command of this priority comes in; of any other, the last.
+SHARE = {Priority.RETURNS: 1.0, Priority.LENDS: 0.9}
+OTHERS = 0.75
 
 
 class Batcher:
     """Collects commands into batches and gives each command its own outcome.
 
-    ``post`` takes a batch and returns its outcomes in the same order; what it raises, every command of the batch gets.
+    The most urgent leave first. ``post`` takes a batch and returns its outcomes in the same order; what it raises,
+    every command of the batch gets.
     """
 
     def __init__(self, post: Post, *, largest: int = 64, in_flight: int = 2, capacity: int = 1024) -> None:
-        self._post, self._largest, self._most, self._capacity = post, largest, in_flight, capacity
-        self._waiting: deque[tuple[dict[str, Any], asyncio.Future[Any]]] = deque()
+        self._post, self._largest, self._most = post, largest, in_flight
+        self._capacity = {priority: math.ceil(capacity * SHARE.get(priority, OTHERS)) for priority in Priority}
+        self._waiting: list[tuple[Priority, int, dict[str, Any], asyncio.Future[Any]]] = []  # a heap
+        self._number = itertools.count()
         self._in_flight: set[asyncio.Task[None]] = set()
         self._flush_scheduled = False
 
@@ -34,13 +42,13 @@ class Batcher:
         """How many commands wait for the next batch."""
         return len(self._waiting)
 
-    def submit(self, command: dict[str, Any]) -> asyncio.Future[Any]:
+    def submit(self, command: dict[str, Any], priority: Priority) -> asyncio.Future[Any]:
         """Queue a command; the future gets its outcome. A command whose future is done before it left is not sent."""
-        if len(self._waiting) >= self._capacity:
+        if len(self._waiting) >= self._capacity[priority]:
             raise QueueFull
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Any] = loop.create_future()
-        self._waiting.append((command, future))
+        heapq.heappush(self._waiting, (priority, next(self._number), command, future))
         if not self._flush_scheduled and len(self._in_flight) < self._most:
             # Not at once but after what is ready to run: requests that came in together leave together.
             self._flush_scheduled = True
@@ -52,7 +60,7 @@ class Batcher:
         while self._waiting and len(self._in_flight) < self._most:
             batch: list[tuple[dict[str, Any], asyncio.Future[Any]]] = []
             while self._waiting and len(batch) < self._largest:
-                command, future = self._waiting.popleft()
+                _, _, command, future = heapq.heappop(self._waiting)
                 if not future.done():  # its client's time was up
                     batch.append((command, future))
             if batch:

@@ -20,12 +20,12 @@ from yarl import URL
 from gateway.http.problems import TABLE, Problem, Refusal
 from gateway.http.response import ServiceDocument
 from gateway.metrics import Metrics
-from gateway.upstream.batcher import Batcher, QueueFull
+from gateway.upstream.batcher import Batcher
+from gateway.upstream.gate import PLACES, Gate, Priority, QueueFull
 from gateway.upstream.watcher import Changes, Watcher
 
 DEADLINE = 5.0  # seconds that a client waits for a service
 READY_DEADLINE = 1.0
-QUERIES = 32  # connections per service
 LONGEST_CHANGES = 20  # seconds that one request waits for changes
 
 Failure = (aiohttp.ClientError, TimeoutError, OSError)
@@ -65,11 +65,18 @@ class Service:
         self._encode = msgspec.json.Encoder().encode
         self._decode = msgspec.json.Decoder(Outcomes).decode
         self._decode_changes = msgspec.json.Decoder(Changes).decode
+        self._gate = Gate()
+        self._readiness: tuple[float, asyncio.Task[str]] | None = None
         self.watcher = Watcher(self._changes)
 
     async def open(self) -> None:
         """Make the connection pools. The service need not be up."""
-        self._pools = {"commands": self._pool(4), "query": self._pool(QUERIES), "changes": self._pool(1)}
+        self._pools = {
+            "commands": self._pool(4),
+            "query": self._pool(PLACES),
+            "changes": self._pool(1),
+            "ready": self._pool(1),
+        }
 
     async def close(self) -> None:
         """Close every connection."""
@@ -85,10 +92,10 @@ class Service:
             skip_auto_headers=("User-Agent", "Accept-Encoding"),
         )
 
-    async def send(self, command: dict[str, Any]) -> ServiceDocument:
+    async def send(self, command: dict[str, Any], priority: Priority) -> ServiceDocument:
         """Have ``{id, name, data, meta}`` done; the aggregate's row after it."""
         try:
-            future = self._batcher.submit(command)
+            future = self._batcher.submit(command, priority)
         except QueueFull:
             raise Problem("service_busy", details={"service": self.name}) from None
         timer = asyncio.get_running_loop().call_later(self._deadline, _expire, future)
@@ -102,10 +109,14 @@ class Service:
             raise self._refusal(outcome.refused)
         return ServiceDocument(bytes(outcome.result), outcome.version)
 
-    async def ask(self, name: str, params: Mapping[str, Any]) -> ServiceDocument:
+    async def ask(self, name: str, params: Mapping[str, Any], priority: Priority) -> ServiceDocument:
         """Ask a named query, or the ``feed``."""
         path = "events" if name == "feed" else f"queries/{name}"
-        return await self._get("query", path, params, self._deadline)
+        try:
+            async with self._gate.entered(priority):
+                return await self._get("query", path, params, self._deadline)
+        except QueueFull:
+            raise Problem("service_busy", details={"service": self.name}) from None
 
     async def _changes(self, after: int | None) -> Changes:
         """The changes behind a position, waited for over there; without it, where the log ends."""
@@ -117,8 +128,14 @@ class Service:
             raise self._unusable("changes", 200) from None
 
     async def readiness(self) -> str:
-        """``ready``, ``not ready`` or ``unreachable``."""
-        pool, url = self._pools["query"], URL(f"{self._url}/readyz")
+        """``ready``, ``not ready`` or ``unreachable``, as of the last second: asked once for all who ask."""
+        loop = asyncio.get_running_loop()
+        if self._readiness is None or loop.time() - self._readiness[0] > READY_DEADLINE:
+            self._readiness = (loop.time(), loop.create_task(self._ready()))
+        return await asyncio.shield(self._readiness[1])
+
+    async def _ready(self) -> str:
+        pool, url = self._pools["ready"], URL(f"{self._url}/readyz")
         try:
             async with asyncio.timeout(READY_DEADLINE), pool.get(url) as response:
                 return "ready" if response.status == 200 else "not ready"

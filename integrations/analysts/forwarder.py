@@ -15,7 +15,8 @@ from integrations.analysts.gateway_feed import BATCH, FeedUnavailable
 from integrations.analysts.subscriptions import Subscription
 from services.chassis.messaging.envelope import open_envelope
 from services.chassis.messaging.feed import Page
-from services.chassis.messaging.rabbitmq import BrokerUnavailable, Connection, Publisher, body_of, exchange_of
+from services.chassis.messaging.queues import exchange_of
+from services.chassis.messaging.rabbitmq import BrokerUnavailable, Connection, Publisher, body_of
 
 log = structlog.get_logger()
 POSITION = Gauge("nanum_analytics_position", "Last position forwarded", ["subscription", "service"])
@@ -44,14 +45,13 @@ class Forwarder:
             log.warning("epoch_changed", subscription=self._labels[0], service=self._labels[1], epoch=page.epoch)
             page, position = self._page(self._labels[1], 0), 0  # another log: its positions mean something else
         try:
-            if page.messages:
-                self._publisher.publish(page.messages)
-            else:
+            safe = self._publisher.publish(page.messages) if page.messages else 0
+            if not safe:
                 self._publisher.heartbeat()
         except BrokerUnavailable:
             self._forwarded = None  # it may come back without what it had
             raise
-        position = page.messages[-1].position if page.messages else position
+        position = page.messages[safe - 1].position if page.messages else position
         self._forwarded = (page.epoch, position)
         POSITION.labels(*self._labels).set(position)
         BEHIND.labels(*self._labels).set(page.head - position if page.messages else 0)

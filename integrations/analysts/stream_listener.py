@@ -8,7 +8,8 @@ from typing import Any
 
 import structlog
 
-from services.chassis.messaging.rabbitmq import BrokerUnavailable, Connection, stream_of
+from services.chassis.messaging.queues import stream_of
+from services.chassis.messaging.rabbitmq import BrokerUnavailable, Connection
 
 log = structlog.get_logger()
 

@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from services.chassis.messaging.rabbitmq import QueueSpec, exchange_of, stream_of
+from services.chassis.messaging.queues import QueueSpec, exchange_of, stream_of
 
 STREAM, QUEUE = KINDS = ("stream", "queue")
 LARGEST_QUEUE = 1024**3  # bytes; what is dropped beyond shows as a gap, and the feed still has it

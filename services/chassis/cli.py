@@ -15,15 +15,24 @@ from services.chassis.foundation.settings import SettingMissing, Settings, owner
 from services.chassis.messaging import dead_letters
 from services.chassis.messaging.feed_client import FeedClient
 from services.chassis.messaging.parked import ParkedEvents, Retrier
-from services.chassis.messaging.rabbitmq import BrokerUnavailable
+from services.chassis.messaging.rabbitmq import BrokerUnavailable, purge_queue
 from services.chassis.messaging.subscriber import SourceUnavailable, Subscriber
 from services.chassis.process.runtime import clock, service_named
 from services.chassis.readmodels.rebuild import ViewUnknown, back, rebuild
+from services.chassis.readmodels.resume import NothingToResume, resume
 from services.chassis.readmodels.verify import verify
 from services.chassis.service import Service
 from services.contracts import SERVICES
 
-FAILURES = (SettingMissing, MigrationChanged, ViewUnknown, BrokerUnavailable, SourceUnavailable, *database.UNAVAILABLE)
+FAILURES = (
+    SettingMissing,
+    MigrationChanged,
+    ViewUnknown,
+    NothingToResume,
+    BrokerUnavailable,
+    SourceUnavailable,
+    *database.UNAVAILABLE,
+)
 SERVICE = click.argument("name", metavar="SERVICE", type=click.Choice(SERVICES))
 
 
@@ -103,8 +112,10 @@ def parked_(context: click.Context, name: str) -> None:
 @parked_.command("list")
 @click.pass_obj
 def parked_list(tools: tuple[ParkedEvents, Any]) -> None:
-    """Every parked event, by stream and in order."""
+    """Every parked event, by stream and in order, and the policies' commands that were refused for good."""
     click.echo("\n".join(map(str, tools[0].all())) or "nothing is parked")
+    if refused := tools[0].refusals():
+        click.echo("\n".join(("commands of policies that were refused for good:", *refused)))
 
 
 @parked_.command("show")
@@ -123,10 +134,13 @@ def parked_show(tools: tuple[ParkedEvents, Any], source: str, position: int) -> 
 def parked_retry(tools: tuple[ParkedEvents, Any], source: str | None, stream: str | None) -> None:
     """Take in a parked stream, or all; the exit code is 1 when something is still parked."""
     parked, subscribers = tools
-    streams = dict.fromkeys((p.source, p.stream) for p in parked.all())
-    chosen = [place for place in streams if place[0] in subscribers and (source is None or place == (source, stream))]
-    done = sum(Retrier(subscribers[of], parked).retry(one) for of, one in chosen)
-    left = sum((p.source, p.stream) in chosen for p in parked.all())
+    wanted = {source} if source else set(subscribers)
+    chosen = [p for p in parked.all() if p.source in wanted and stream in (None, p.stream)]
+    done = sum(
+        Retrier(subscribers[of], parked).retry(p.stream for p in chosen if p.source == of)
+        for of in wanted & {*subscribers}
+    )
+    left = sum((p.source, p.stream) in {(c.source, c.stream) for c in chosen} for p in parked.all())
     click.echo(f"{done} taken in, {left} still parked")
     sys.exit(1 if left else 0)
 
@@ -154,6 +168,31 @@ def dead_(name: str, action: str) -> None:
         results = dead_letters.replay(settings.amqp_url, name, subscribers_of(service_named(name), settings)[0])
         click.echo("\n".join(f"{count} {what}" for what, count in results.items()) or "no dead letters")
         sys.exit(1 if results.keys() - {dead_letters.KNOWN, dead_letters.TAKEN_IN} else 0)
+
+
+@tools.command("resume")
+@SERVICE
+@click.argument("source")
+def resume_(name: str, source: str) -> None:
+    """Move a halted subscriber on: rebuild the views of its source, decide again what policies make of its events."""
+    service, settings = service_named(name), Settings.from_env()
+    subscribers, store = subscribers_of(service, settings)
+    if source not in subscribers:
+        raise click.BadParameter(f"{name} subscribes to {', '.join(subscribers) or 'nobody'}", param_hint="SOURCE")
+    click.echo(str(resume(subscribers[source], store, owner_database_url(), feeds_of(service, settings))))
+    try:
+        click.echo(f"{purge_queue(settings.amqp_url, name, source)} messages deleted from its queue")
+    except BrokerUnavailable as error:
+        click.echo(f"its queue was not emptied ({error}); what is old in it will be rejected", err=True)
+
+
+@tools.command("epoch")
+@SERVICE
+def epoch_(name: str) -> None:
+    """Give the log another name, after a restore or the promotion of a standby: its subscribers halt and say so."""
+    with database.connect(owner_database_url()) as conn:
+        row = conn.execute("SELECT new_epoch()").fetchone()
+    click.echo(f"{name}: the epoch is {row[0] if row else ''} now; its subscribers wait for ./nanum resume")
 
 
 def feeds_of(service: Service, settings: Settings) -> dict[str, FeedClient]:

@@ -191,7 +191,7 @@ def test_one_event_from_its_log_to_a_row_of_another_service(fresh: Any, servers:
 
     def rented_out() -> int:
         with store.pool.connection() as conn:
-            row = conn.execute("SELECT count(*) FROM rented_out").fetchone()
+            row = conn.execute("SELECT count(*) FROM rented_out WHERE item_id LIKE 'gwangju-namgu.%'").fetchone()
         return int(row[0]) if row else 0
 
     with database.connect(desk.store.pool.url) as conn:

@@ -116,6 +116,7 @@ def message(service: Service, event: Any) -> Message:
         correlation_id="6f0f2c1d4be04b6f8d0a5a0c6d1e7a11",
         causation_id=str(uuid5(UUID(EPOCH), "cause")),
         schema=contract.VERSION,
+        previous_id=str(uuid5(UUID(EPOCH), "before")),
     )
 
 

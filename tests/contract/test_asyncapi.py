@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from gateway.docs import asyncapi
-from services.chassis.messaging.rabbitmq import exchange_of
+from services.chassis.messaging.queues import exchange_of
 from services.contracts.catalogue import contracts
 from tests.architecture.test_contracts import DEFINED
 

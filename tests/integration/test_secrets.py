@@ -1,6 +1,8 @@
 """Secrets and users: what each process of an installation is told, as whom it runs, and what nobody else can see."""
 
 import os
+import re
+import resource
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -9,9 +11,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from deploy.local import InstallationError
+from deploy.local import InstallationError, doctor
 from deploy.local.runtime import PROGRAMS, ROOT
-from deploy.local.supervisor import MARK
+from deploy.local.supervisor import MARK, open_files
 from deploy.local.users import run_as
 from tests.support.analyst import Analyst
 from tests.support.api import Api
@@ -118,6 +120,34 @@ class TestUsers:
         assert run.returncode == 0, run.stderr
         root, home = run.stdout.split()
         assert root.startswith(home)
+
+
+class TestDoctor:
+    def test_a_file_that_others_can_read_is_named_with_what_to_do(self, fleet: Fleet):
+        private = next((fleet.home / "private/rentals").iterdir())
+        assert not [finding for finding in doctor.examine(fleet) if "Others can read" in finding.text]
+        for file in (private, fleet.home / "secrets", fleet.home / "logs"):
+            before = file.stat().st_mode
+            file.chmod(before | 0o044)
+            try:
+                [found] = [finding for finding in doctor.examine(fleet) if "Others can read" in finding.text]
+                assert not found.fine and f"chmod go= {file}" in found.text
+            finally:
+                file.chmod(before)
+
+    def test_a_low_limit_of_open_files_is_named_with_what_to_do(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+        def said() -> list[doctor.Finding]:
+            return [finding for finding in doctor.examine(Fleet(tmp_path)) if "files and connections" in finding.text]
+
+        monkeypatch.setattr(resource, "getrlimit", lambda _: (256, 1024))
+        [low] = said()
+        assert not low.fine and "1024" in low.text and "ulimit" in low.text
+        monkeypatch.setattr(resource, "getrlimit", lambda _: (256, resource.RLIM_INFINITY))
+        assert [finding.fine for finding in said()] == [True]
+
+    def test_a_process_may_open_as_many_files_as_the_machine_allows(self, fleet: Fleet):
+        limits = Path(f"/proc/{fleet.supervisor.states()['gateway'].pid}/limits").read_text()
+        assert re.search(r"Max open files +(\d+)", limits)[1] == str(open_files())
 
 
 class TestTokens:

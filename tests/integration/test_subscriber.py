@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -11,29 +10,19 @@ import pytest
 from services.chassis.foundation import metrics
 from services.chassis.messaging import subscriber
 from services.chassis.messaging.parked import SOON, ParkedEvents, Retrier
-from services.chassis.messaging.subscriber import PATIENCE, TRIES, EpochChanged, OutOfOrder, Subscriber
-from services.contracts.inventory.events import ItemMadeReady
+from services.chassis.messaging.same_log import EpochChanged
+from services.chassis.messaging.subscriber import PATIENCE, TRIES, OutOfOrder, Subscriber
 from services.rentals.checkout.model import StartRental
 from services.rentals.house_rules.model import NoHouseRules
 from services.rentals.inventory_items.projections import evolve_item
 from services.rentals.service import SERVICE
 from tests.support.centre import CENTRE, MONDAY, Desk, Source, barcodes, lend, refusals, send
+from tests.support.subscribing import UNTIED, cursor, fold_instead, shelf
 
 
 @pytest.fixture
 def desk(fresh):
     return Desk(fresh("rentals").app)
-
-
-def shelf(desk):
-    return dict(desk.rows("SELECT barcode, state FROM inventory_item ORDER BY 1"))
-
-
-UNTIED = {"after_rental": None, "repair_id": None}
-
-
-def cursor(desk):
-    return desk.rows("SELECT position FROM subscription WHERE source = 'inventory'")[0][0]
 
 
 @pytest.fixture
@@ -48,12 +37,6 @@ def missing(monkeypatch):
 
     fold_instead(monkeypatch, waits)
     return missing
-
-
-def fold_instead(monkeypatch, evolve):
-    """Have ``item.made_ready`` folded otherwise."""
-    ((row_type, keys, _, keyed),) = SERVICE.fold_steps[ItemMadeReady]
-    monkeypatch.setitem(SERVICE.fold_steps, ItemMadeReady, [(row_type, keys, evolve, keyed)])
 
 
 class TestDelivery:
@@ -110,7 +93,7 @@ class TestDelivery:
         assert len(shelf(desk)) == 300
 
     def test_events_of_no_interest_only_move_the_cursor(self, desk):
-        desk.subscriber.receive([desk.inventory.publishes("stocktake.finished", "stocktake-1", anything=1)])
+        desk.subscriber.receive([desk.inventory.publishes("repair.sent", "repair-1", anything=1)])
         assert cursor(desk) == 1
 
 
@@ -266,17 +249,18 @@ class TestTrouble:
         desk.subscriber.receive(published)
         failing.remove(published[0].id)
 
-        assert Retrier(desk.subscriber, ParkedEvents(desk.store.pool)).retry("item-gwangju-namgu.NG-C10-001") == 1
+        assert Retrier(desk.subscriber, ParkedEvents(desk.store.pool)).retry(["item-gwangju-namgu.NG-C10-001"]) == 1
 
         assert shelf(desk) == {"NG-C10-001": "lost"}
         assert desk.rows("SELECT position, attempts FROM parked") == [(published[1].position, 2)]
 
     def test_another_log_under_the_same_name_stops_the_follower(self, desk):
         desk.subscriber.receive(desk.inventory.stock("NG-C10-001"))
-        restored = Source(epoch="00000000-0000-4000-8000-000000000002")
-        published = [replace(m, position=m.position + 3, previous=m.previous + 3) for m in restored.stock("NG-C10-002")]
+        desk.inventory.becomes(Source(epoch="00000000-0000-4000-8000-000000000002").stock("NG-C10-002"))
+        with pytest.raises(EpochChanged, match=r"run \./nanum resume rentals inventory"):
+            desk.subscriber.catch_up()
         with pytest.raises(EpochChanged):
-            desk.subscriber.receive(published)
+            desk.subscriber.receive(desk.inventory.messages)
         assert cursor(desk) == 3
 
     def test_an_absent_database_parks_nothing(self, desk, servers):

@@ -16,7 +16,7 @@ from services.chassis.messaging.feed import Feed, integration_event, stored_even
 from services.chassis.service import Capability, Policy, Projection, Service
 from services.contracts import base
 from services.contracts.base import SchemaUnknown
-from tests.support.centre import MONDAY
+from tests.support.centre import CENTRE, MONDAY
 
 
 @base.integration_event(
@@ -128,7 +128,9 @@ class TestReading:
 def _append(store: PostgresStore, *schemas: int) -> None:
     with store.begin() as uow:
         uow.events = [
-            StoredEvent(uuid4(), "toy-bear", n + 1, "toy.sold", schema, STORED.get(schema, {}), {}, MONDAY)
+            StoredEvent(
+                uuid4(), CENTRE, "toy-bear", n + 1, "toy.sold", schema, True, STORED.get(schema, {}), {}, MONDAY
+            )
             for n, schema in enumerate(schemas)
         ]
         uow.commit()

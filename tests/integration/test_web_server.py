@@ -7,14 +7,12 @@ import os
 import socket
 import time
 from concurrent.futures import ThreadPoolExecutor
-from uuid import uuid4
 
 import psycopg
 import pytest
 import requests
 
-from tests.support.centre import CENTRE, category_data
-from tests.support.process import SECRET, service_process
+from tests.support.process import SECRET, describe, service_process
 from tests.support.waiting import wait_for
 
 FILES = 150  # open files that the process may have
@@ -152,6 +150,15 @@ class TestChanges:
         assert changes["epoch"] == began["epoch"]
         assert changes["head"] > began["head"] and changes["streams"] == ["category-gwangju-namgu.C10"]
 
+    def test_who_asks_for_a_centre_hears_of_that_centre_alone(self, inventory):
+        began = inventory.get("/changes").json()["head"]
+        describe(inventory, "C20")
+        head = inventory.get("/changes").json()["head"]
+        here = inventory.get("/changes", after=began, wait=5, centre="gwangju-namgu").json()
+        there = inventory.get("/changes", after=began, wait=0.5, centre="seoul").json()
+        assert (here["streams"], there["streams"]) == (["category-gwangju-namgu.C20"], [])
+        assert here["head"] == there["head"] == head
+
     def test_nobody_waits_longer_than_asked(self, inventory):
         head = inventory.get("/changes").json()["head"]
         began = time.monotonic()
@@ -169,23 +176,3 @@ class TestChanges:
             codes = [each.result().status_code for each in waiting]
         assert (codes.count(200), codes.count(503)) == (16, 44)
         assert max(answers) < 1
-
-
-def describe(service, *codes, manual="Unfold and sit."):
-    """Describe categories: an event each."""
-    commands = [
-        {
-            "id": str(uuid4()),
-            "name": "describe_category",
-            "data": {**category_data(code), "manual_en": manual},
-            "meta": {"actor": {"role": "manager", "subject": "m", "centre": CENTRE}},
-        }
-        for code in codes
-    ]
-    answered = requests.post(
-        f"{service.url}/commands",
-        json={"commands": commands},
-        headers={"Authorization": f"Bearer {SECRET}"},
-        timeout=20,
-    )
-    assert all("result" in outcome for outcome in answered.json()["outcomes"]), answered.text

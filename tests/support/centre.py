@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4, uuid5
@@ -14,12 +14,17 @@ import yaml
 from services.chassis.commands.handler import CommandMessage, Metadata, decide_own, execute, follow_up, reads_of
 from services.chassis.eventstore.store import PostgresStore
 from services.chassis.foundation.codec import decode
+from services.chassis.foundation.signals import Signal
+from services.chassis.jobs.queue import PostgresJobQueue
+from services.chassis.jobs.worker import Worker
 from services.chassis.messaging.envelope import Message
 from services.chassis.messaging.feed import Page
 from services.chassis.messaging.subscriber import Subscriber
+from services.contracts.base import centre_of
+from services.rentals.checkout.model import StartRental
 from services.rentals.service import SERVICE
+from tests.support.neighbours import CENTRE, NEIGHBOURS, moved, of_own_centre, watch
 
-CENTRE = "gwangju-namgu"
 DESK = "a-0123456789abcdef01234567"
 MONDAY = datetime(2026, 11, 23, 1, 0, tzinfo=UTC)
 EPOCH = "00000000-0000-4000-8000-000000000001"
@@ -28,14 +33,17 @@ RULES = json.loads(
 )
 
 
-def new_id() -> str:
+def new_id(centre: str = CENTRE) -> str:
     """An id that carries the centre."""
-    return f"{CENTRE}.{uuid4().hex}"
+    return f"{centre}.{uuid4().hex}"
 
 
 def send(name: str, id: UUID | None = None, **data: Any) -> CommandMessage:
-    """A command of the desk."""
-    return CommandMessage(id or uuid4(), name, data, Metadata({"role": "desk", "subject": DESK}, str(uuid4())))
+    """A command of the desk, of the centre that the data name first."""
+    named = data.get("centre") or next((value for field, value in data.items() if field.endswith("_id")), CENTRE)
+    actor = {"role": "desk", "subject": DESK, "centre": centre_of(str(named))}
+    id = id or uuid4()
+    return CommandMessage(id, name, data, Metadata(actor, str(id)))
 
 
 def lend(resident_id: str, *barcodes: str, id: UUID | None = None, rental_id: str | None = None) -> CommandMessage:
@@ -43,7 +51,7 @@ def lend(resident_id: str, *barcodes: str, id: UUID | None = None, rental_id: st
     return send(
         "request_rental",
         id,
-        rental_id=rental_id or new_id(),
+        rental_id=rental_id or new_id(centre_of(resident_id)),
         resident_id=resident_id,
         barcodes=list(barcodes),
         nights=2,
@@ -52,10 +60,10 @@ def lend(resident_id: str, *barcodes: str, id: UUID | None = None, rental_id: st
     )
 
 
-def category_data(code: str = "C10", fee_krw: int = 600) -> dict[str, Any]:
+def category_data(code: str = "C10", fee_krw: int = 600, centre: str = CENTRE) -> dict[str, Any]:
     """What inventory publishes of a category."""
     return {
-        "centre": CENTRE,
+        "centre": centre,
         "code": code,
         "group": "camping",
         "name_ko": "캠핑 의자",
@@ -80,7 +88,8 @@ class Source:
     def __init__(self, name: str = "inventory", epoch: str = EPOCH) -> None:
         self.name, self.epoch = name, epoch
         self.messages: list[Message] = []
-        self.reads = 0
+        self.types: dict[str, int] = {}  # where each type first occurs
+        self.reads = self.rewinds = 0
 
     def publishes(self, type: str, stream: str, **data: Any) -> Message:
         """The next event."""
@@ -90,26 +99,28 @@ class Source:
             epoch=self.epoch,
             position=position,
             previous=position - 1,
-            id=str(uuid5(UUID(self.epoch), str(position))),
+            id=str(uuid5(UUID(self.epoch), f"{position}{'.' * self.rewinds}")),
             type=type,
             stream=stream,
             version=1,
             at=MONDAY,
             data=data,
+            previous_id=self.messages[-1].id if self.messages else None,
         )
         self.messages.append(message)
         return message
 
-    def stock(self, *barcodes: str, code: str = "C10", fee_krw: int = 600) -> list[Message]:
+    def stock(self, *barcodes: str, code: str = "C10", fee_krw: int = 600, centre: str = CENTRE) -> list[Message]:
         """A category and ready items of it."""
-        made = [self.publishes("category.described", f"category-{CENTRE}.{code}", **category_data(code, fee_krw))]
+        category = category_data(code, fee_krw, centre)
+        made = [self.publishes("category.described", f"category-{centre}.{code}", **category)]
         for barcode in barcodes:
-            about = {"centre": CENTRE, "barcode": barcode, "category": code}
-            made.append(self.publishes("item.registered", f"item-{CENTRE}.{barcode}", **about))
+            about = {"centre": centre, "barcode": barcode, "category": code}
+            made.append(self.publishes("item.registered", f"item-{centre}.{barcode}", **about))
             made.append(
                 self.publishes(
                     "item.made_ready",
-                    f"item-{CENTRE}.{barcode}",
+                    f"item-{centre}.{barcode}",
                     **about,
                     reason="new",
                     after_rental=None,
@@ -118,18 +129,30 @@ class Source:
             )
         return made
 
+    def rewind(self, position: int) -> None:
+        """The log goes back, and keeps its name."""
+        self.messages = [m for m in self.messages if m.position <= position]
+        self.rewinds += 1
+
+    def becomes(self, messages: list[Message]) -> None:
+        """Another log is in its place."""
+        self.messages, self.epoch = messages, messages[0].epoch
+
     def read_feed(self, after: int) -> Page:
         """The feed."""
         self.reads += 1
         behind = [m for m in self.messages if m.position > after]
-        return Page(self.epoch, self.messages[-1].position if self.messages else 0, behind[:500])
+        before = [(m.position, m.id) for m in self.messages if m.position <= after][-1:] or [(0, None)]
+        return Page(
+            self.epoch, self.messages[-1].position if self.messages else 0, behind[:500], *before[0], types=self.types
+        )
 
 
 class Desk:
     """Rentals on a fresh database."""
 
     def __init__(self, url: str) -> None:
-        self.store = PostgresStore(SERVICE, url)
+        self.url, self.store = url, PostgresStore(SERVICE, url)
         self.inventory = Source()
         self.subscriber = Subscriber(SERVICE, "inventory", self.store, self.inventory.read_feed, lambda: MONDAY)
 
@@ -150,24 +173,41 @@ class Desk:
             uow.commit()
 
     def opened(self, *barcodes: str, **stock: Any) -> Desk:
-        """Open the centre: house rules and stock."""
-        self.do(send("adopt_house_rules", centre=CENTRE, rules=RULES))
-        self.subscriber.receive(self.inventory.stock(*barcodes, **stock))
+        """Open the centre, beside its neighbours: house rules and stock."""
+        for neighbour in NEIGHBOURS:
+            self._open(neighbour, *barcodes[:2], **{**stock, "fee_krw": 700})  # they have prices of their own
+            self._have_out(neighbour, *barcodes[:1])
+        watch(self.url)
+        return self._open(CENTRE, *barcodes, **stock)
+
+    def _open(self, centre: str, *barcodes: str, **stock: Any) -> Desk:
+        self.do(send("adopt_house_rules", centre=centre, rules=moved(RULES, centre)))
+        self.subscriber.receive(self.inventory.stock(*barcodes, centre=centre, **stock))
         return self
 
-    def resident(self) -> str:
+    def _have_out(self, centre: str, *barcodes: str) -> None:
+        """A rental of these items that has long been due, with no job left."""
+        before = MONDAY - timedelta(days=7)
+        lent = lend(self.resident(centre), *barcodes)
+        (outcome,) = self.do(lent, at=before)
+        self.own(StartRental(rental_id=outcome["result"]["rental_id"], payment_id=f"{centre}.p"), at=before)
+        worker = Worker(SERVICE, self.store, PostgresJobQueue(self.store.pool), lambda: MONDAY, Signal())
+        while worker.step():
+            pass
+
+    def resident(self, centre: str = CENTRE) -> str:
         """A verified resident."""
-        resident_id = new_id()
+        resident_id = new_id(centre)
         self.do(
-            send("join_resident", resident_id=resident_id, centre=CENTRE),
+            send("join_resident", resident_id=resident_id, centre=centre),
             send("verify_resident", resident_id=resident_id, method="id_card"),
         )
         return resident_id
 
     def rows(self, statement: str, *parameters: Any) -> list[tuple[Any, ...]]:
-        """What a query finds in the service's database."""
+        """What a query finds in the service's database, as if there were no neighbours."""
         with self.store.pool.connection() as conn:
-            return list(conn.execute(statement, parameters))
+            return list(conn.execute(of_own_centre(statement), parameters))
 
 
 def barcodes(count: int, code: str = "C10") -> list[str]:

@@ -14,6 +14,7 @@ from psycopg import sql
 
 from services.chassis.eventstore.migrate import migrate
 from tests.support.installation import Fleet
+from tests.support.neighbours import check
 
 _numbers = itertools.count(1)
 
@@ -76,4 +77,7 @@ def fresh(servers: Fleet, template: Callable[[str], str]) -> Iterator[Callable[[
         return Database(*(_in(servers.dsn(service, role), name) for role in ("app", "owner", "ro")), superuser)
 
     yield make
-    _drop(servers, names)
+    try:
+        check()
+    finally:
+        _drop(servers, names)

@@ -12,10 +12,12 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
+from uuid import uuid4
 
 import requests
 
 from services.contracts import SERVICES
+from tests.support.centre import CENTRE, category_data
 from tests.support.waiting import wait_for
 
 SECRET = "internal-secret-of-the-process-tests-0123456789"
@@ -29,6 +31,7 @@ class ServiceProcess:
     port: int
     process: subprocess.Popen[bytes]
     output: Any
+    env: dict[str, str]
 
     @property
     def url(self) -> str:
@@ -50,6 +53,15 @@ class ServiceProcess:
         """A metric, by its name with labels; 0 when it is not there."""
         lines = requests.get(f"{self.url}/metrics", timeout=10).text.splitlines()
         return next((float(line.rpartition(" ")[2]) for line in lines if line.startswith(f"{name} ")), 0.0)
+
+    def tool(self, *words: str, owner: str = "") -> str:
+        """Run an operator's command with its settings; what it prints. ``owner`` is the owner's database."""
+        argv = [sys.executable, "-m", "services.chassis.cli", *words]
+        done = subprocess.run(
+            argv, env=self.env | {"NANUM_OWNER_DATABASE_URL": owner}, capture_output=True, text=True, timeout=120
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
 
     def said(self) -> str:
         """Its output so far."""
@@ -86,7 +98,7 @@ def service_process(
         limit = (lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (open_files, open_files))) if open_files else None
         argv = [sys.executable, "-m", "services.chassis.process.main", name]
         process = subprocess.Popen(argv, env=env, stdout=output, stderr=subprocess.STDOUT, preexec_fn=limit)
-        made = ServiceProcess(name, port, process, output)
+        made = ServiceProcess(name, port, process, output, env)
         try:
             if wait:
                 wait_for(lambda: _answers(made))
@@ -122,3 +134,23 @@ def _answers(made: ServiceProcess) -> bool:
         return bool(made.ready()["ready"])
     except requests.RequestException:
         return False
+
+
+def describe(service: ServiceProcess, *codes: str, manual: str = "Unfold and sit.") -> None:
+    """Have inventory describe categories: an event each."""
+    commands = [
+        {
+            "id": str(uuid4()),
+            "name": "describe_category",
+            "data": {**category_data(code), "manual_en": manual},
+            "meta": {"actor": {"role": "manager", "subject": f"a-{0:024x}", "centre": CENTRE}},
+        }
+        for code in codes
+    ]
+    answered = requests.post(
+        f"{service.url}/commands",
+        json={"commands": commands},
+        headers={"Authorization": f"Bearer {SECRET}"},
+        timeout=20,
+    )
+    assert all("result" in outcome for outcome in answered.json()["outcomes"]), answered.text

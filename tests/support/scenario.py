@@ -3,7 +3,8 @@
 ``scenario(SERVICE).given(ResidentJoined(...)).received(ItemMadeReady(...)).when(RequestRental(...))
 .then(RentalRequested(...))``.
 Every command is decided twice: the second time nothing happens. A decision that reads a row which its ``@reads`` does
-not name fails.
+not name fails. What is given and received is given to two neighbouring centres as well, under the same barcodes and
+numbers: a decision that reads, names or changes what is theirs fails.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from services.chassis.domain import Delete, Join, Refused, Upsert
 from services.chassis.eventstore.records import Lookup, Opened
 from services.chassis.eventstore.unit_of_work import UnitOfWork
 from services.chassis.service import Service
+from tests.support.neighbours import NEIGHBOURS, is_own, moved, named_neighbours, rows_of_neighbours
 
 MONDAY = datetime(2026, 11, 23, 1, 0, tzinfo=UTC)  # 10:00 in Gwangju, an open day
 
@@ -53,13 +55,20 @@ class Scenario:
 
     def given(self, *parts: Any) -> Scenario:
         """What happened here before; rows of mutable tables may be among it."""
-        self.uow.append(parts, uuid4(), {}, self.now)
-        return self
+        for neighbour in NEIGHBOURS:
+            self._append([moved(part, neighbour) for part in parts])
+        return self._append(parts)
 
     def received(self, *events: Any) -> Scenario:
         """What other services published before, as their contracts."""
         for event in events:
+            for neighbour in NEIGHBOURS:
+                self.uow.apply(moved(event, neighbour))
             self.uow.apply(event)
+        return self
+
+    def _append(self, parts: Sequence[Any]) -> Scenario:
+        self.uow.append(parts, uuid4(), {}, self.now)
         return self
 
     def when(self, command: Any) -> Scenario:
@@ -72,9 +81,15 @@ class Scenario:
             self.refused = refused
             return self
         self.events = _events_of(parts)
-        self.given(*parts)
+        before = rows_of_neighbours(self.uow._tables)
+        self._append(parts)
         again = _events_of(self._decide(command))
         assert not again, f"deciding it twice made {again}"
+        assert not (named := named_neighbours(self.events)), f"{self.events} name {named}"
+        after = rows_of_neighbours(self.uow._tables)
+        assert after == before, (
+            f"rows of another centre changed: {[key for key in after if after[key] != before.get(key)]}"
+        )
         return self
 
     def _decide(self, command: Any) -> Sequence[Any]:
@@ -86,6 +101,7 @@ class Scenario:
 
         def read(row_type: type, key: str) -> Any:
             assert (row_type, key) in named, f"{handler.name} reads {row_type.__name__} {key} without naming it"
+            assert is_own(key), f"{handler.name} reads {row_type.__name__} {key}, which is not of its centre"
             return self.uow(row_type, key)
 
         return handler.decide(command, read, self.now)

@@ -10,7 +10,7 @@ import amqp
 from deploy.local.rabbitmq import find_programs
 from drills.chaos.centre import PAIRS
 from drills.chaos.faults.kind import NotNow, Shot, fault
-from services.chassis.messaging.rabbitmq import queue_of
+from services.chassis.messaging.queues import queue_of
 
 QUEUES = tuple(queue_of(consumer, source) for consumer, source in PAIRS)
 # The name, the longest that it lasts after the shortest, and what rabbitmqctl is told to strike and to heal. An alarm

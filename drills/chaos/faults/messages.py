@@ -11,7 +11,7 @@ from drills.chaos.faults.kind import NotNow, Shot, fault
 from services.chassis.foundation import database
 from services.chassis.messaging.envelope import Message
 from services.chassis.messaging.feed import Feed
-from services.chassis.messaging.rabbitmq import exchange_of
+from services.chassis.messaging.queues import exchange_of
 from services.chassis.process.runtime import service_named
 from services.contracts import SERVICES
 

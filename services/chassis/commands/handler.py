@@ -209,20 +209,24 @@ def decide(uow: UnitOfWork, command: Command, now: datetime) -> bytes:
     return outcome
 
 
-def decide_own(uow: UnitOfWork, command: Command, now: datetime) -> None:
+def decide_own(
+    uow: UnitOfWork, command: Command, now: datetime, waits: Sequence[str] = (refusals.UNAVAILABLE,)
+) -> Refused | None:
     """Decide a command that a policy, job or effect made: nobody waits for its outcome.
 
-    A refusal that only lacks something is raised, to be tried again, as is a fault; any other is logged.
+    A refusal of a kind that ``waits`` is raised, to be tried again, as is a fault; any other is logged and returned.
     """
     try:
         _decided(uow, command, now)
     except Refused as refused:
         metrics.COMMANDS.labels(command.handler.name, refused.code()).inc()
-        if refused.kind == refusals.UNAVAILABLE:
+        if refused.kind in waits:
             raise
         log.warning(
             "own_command_refused", command=command.handler.name, code=refused.code(), command_id=str(command.id)
         )
+        return refused
+    return None
 
 
 def _decided(uow: UnitOfWork, command: Command, now: datetime) -> bytes:

@@ -21,6 +21,19 @@ class Cursor(NamedTuple):
     epoch: str | None
     position: int
     parked: frozenset[str]
+    event_id: str | None = None  # the event at that position
+    types: tuple[str, ...] | None = None  # what was subscribed to when it was taken in, sorted
+    resume_from: int | None = None  # it stands still until its policies have seen what comes behind this position
+
+
+class Moved(NamedTuple):
+    """How far a source is taken in now: the columns of its cursor."""
+
+    source: str
+    epoch: str
+    position: int
+    event_id: str
+    types: list[str]
 
 
 class Opened(NamedTuple):
@@ -71,6 +84,19 @@ class ParkedEvent:
     out_of_order: bool = False  # it only lacks what another source is about to publish
 
 
+@dataclass(frozen=True)
+class PolicyRefusal:
+    """A policy's command that was refused for good, and the event that it came from."""
+
+    command_id: UUID
+    source: str
+    position: int
+    stream: str
+    command: str
+    code: str
+    details: Mapping[str, Any]
+
+
 @dataclass
 class Writes:
     """The rows that a unit of work changes, by state: new ones, changed ones, and the keys of those that go."""
@@ -78,12 +104,6 @@ class Writes:
     inserts: dict[type, list[Any]] = field(default_factory=dict)
     updates: dict[type, list[Any]] = field(default_factory=dict)
     deletes: dict[type, list[str]] = field(default_factory=dict)
-
-    def places(self) -> set[tuple[str, str]]:
-        """(view, key) of every row that changes."""
-        rows = [*self.inserts.items(), *self.updates.items()]
-        changed = {(row_type.VIEW, getattr(row, row_type.KEY)) for row_type, many in rows for row in many}  # type: ignore[attr-defined]
-        return changed | {(row_type.VIEW, key) for row_type, keys in self.deletes.items() for key in keys}  # type: ignore[attr-defined]
 
 
 @dataclass

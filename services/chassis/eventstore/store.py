@@ -35,7 +35,7 @@ SILENT = 2.0  # seconds: the two round trips of a unit of work are milliseconds 
 _HEAD = "(SELECT coalesce(max(position), 0) FROM event)"
 _OUTCOMES = "(SELECT json_object_agg(id, json_build_array(fingerprint, outcome::text)) FROM outcome WHERE id = ANY(%s))"
 _CURSOR = (
-    "(SELECT json_build_array(epoch, position) FROM subscription WHERE source = %s),"
+    "(SELECT json_build_array(epoch, position, event_id, types, resume_from) FROM subscription WHERE source = %s),"
     " (SELECT json_agg(DISTINCT stream) FROM parked WHERE source = %s)"
 )
 _ENQUEUE = (
@@ -43,8 +43,20 @@ _ENQUEUE = (
     " AS j (id uuid, name text, due timestamptz, data jsonb, meta jsonb) ON CONFLICT (id) DO NOTHING"
 )
 _MOVE = (
-    "INSERT INTO subscription (source, epoch, position) VALUES (%s, %s, %s)"
-    " ON CONFLICT (source) DO UPDATE SET epoch = excluded.epoch, position = excluded.position"
+    "INSERT INTO subscription (source, epoch, position, event_id, types) VALUES (%s, %s, %s, %s, %s)"
+    " ON CONFLICT (source) DO UPDATE SET epoch = excluded.epoch, position = excluded.position,"
+    " event_id = excluded.event_id, types = excluded.types"
+)
+MARKED = 1000  # positions from one mark of a source to the next
+_MARK = (
+    "INSERT INTO subscription_mark (source, position, event_id) VALUES (%s, %s, %s)"
+    " ON CONFLICT (source, position) DO UPDATE SET event_id = excluded.event_id, at = now()"
+)
+_REFUSALS = (
+    "INSERT INTO policy_refusal (command_id, source, position, stream, command, code, details)"
+    " SELECT command_id, source, position, stream, command, code, details FROM jsonb_to_recordset(%s::jsonb) AS r"
+    " (command_id uuid, source text, position bigint, stream text, command text, code text, details jsonb)"
+    " ON CONFLICT DO NOTHING"
 )
 _PARK = (
     "INSERT INTO parked (source, position, stream, message, error, out_of_order)"
@@ -140,8 +152,9 @@ class PostgresSession:
         cursor = None
         if source:
             at, parked, *rest = rest
-            epoch, position = decode(at) if at else (None, 0)
-            cursor = Cursor(epoch, position, frozenset(decode(parked) if parked else ()))
+            epoch, position, event_id, types, resume_from = decode(at) if at else (None, 0, None, None, None)
+            streams = frozenset(decode(parked) if parked else ())
+            cursor = Cursor(epoch, position, streams, event_id, None if types is None else tuple(types), resume_from)
         rows = [
             self.service.projection_of[lookup.row_type].decoder.rows(text)
             for lookup, text in zip(lookups, rest, strict=True)
@@ -226,6 +239,10 @@ def _book_parts(uow: UnitOfWork) -> Iterator[tuple[str, Sequence[Any]]]:
         yield _ENQUEUE, (encode(uow.jobs).decode(),)
     if uow.moved_to:
         yield _MOVE, uow.moved_to
+        if uow.moved_to.position // MARKED > uow.cursor.position // MARKED:
+            yield _MARK, (uow.moved_to.source, uow.moved_to.position, uow.moved_to.event_id)
+    if uow.policy_refusals:
+        yield _REFUSALS, (encode(uow.policy_refusals).decode(),)
     if uow.parked:
         yield _PARK, (encode(uow.parked).decode(),)
     for place in uow.taken_in:

@@ -23,8 +23,10 @@ from services.chassis.eventstore.records import (
     Cursor,
     Job,
     Lookup,
+    Moved,
     Opened,
     ParkedEvent,
+    PolicyRefusal,
     Savepoint,
     StoredEvent,
     Writes,
@@ -92,9 +94,10 @@ class UnitOfWork:
     outcomes: list[tuple[UUID, str, bytes]] = field(default_factory=list)
     jobs: list[Job] = field(default_factory=list)
     job_done: UUID | None = None
-    moved_to: tuple[str, str, int] | None = None
+    moved_to: Moved | None = None
     parked: list[ParkedEvent] = field(default_factory=list)
     taken_in: list[tuple[str, int]] = field(default_factory=list)
+    policy_refusals: list[PolicyRefusal] = field(default_factory=list)
     committed: bool = False
     centre: str | None = None
     savepoint: Savepoint = field(default_factory=Savepoint)

@@ -22,6 +22,7 @@ OPTIONS = (
 )
 BOUNDS = "-c statement_timeout=5000 -c lock_timeout=3000 -c idle_in_transaction_session_timeout=4000"
 UNAVAILABLE = (psycopg.OperationalError, psycopg.InterfaceError)
+Duplicate = errors.UniqueViolation  # as of an event whose id is in the log
 NOT_STORABLE = (errors.DataError, errors.ProgramLimitExceeded)  # a value that no column takes
 Locked = errors.LockNotAvailable
 PATIENCE = 6.0  # seconds for any answer: more than the server's own bounds, which a server that is gone can't keep

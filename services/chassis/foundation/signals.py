@@ -1,9 +1,8 @@
-"""Signals inside a process, as for the relay after a commit or a reader that waits for a row; the pace of loops."""
+"""Signals inside a process, as for the relay after a commit; the pace of loops."""
 
 import threading
 import time
-from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 
@@ -42,28 +41,3 @@ class Throttle:
         finally:
             now = time.monotonic()
             self._until = now + min(self._longest, self._times * (now - began))
-
-
-class RowWatch:
-    """Wakes those who wait for a row to change."""
-
-    def __init__(self) -> None:
-        self.waiting: dict[tuple[str, str], set[threading.Event]] = defaultdict(set)
-
-    def notify(self, rows: Iterable[tuple[str, str]]) -> None:
-        """Wake who waits for one of these (view, key)."""
-        for row in rows:
-            for event in self.waiting.get(row, ()):
-                event.set()
-
-    @contextmanager
-    def watching(self, row: tuple[str, str]) -> Iterator[threading.Event]:
-        """An event that is set when the row changes."""
-        event = threading.Event()
-        self.waiting[row].add(event)
-        try:
-            yield event
-        finally:
-            self.waiting[row].discard(event)
-            if not self.waiting[row]:
-                del self.waiting[row]

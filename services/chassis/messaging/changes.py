@@ -22,9 +22,11 @@ INTERVAL = 0.01  # seconds from one NOTIFY to the next
 BEAT = 5.0  # seconds without a word until the connection is tried
 LONGEST, AT_ONCE = 25.0, 16  # seconds that a request may wait; requests that may wait
 SPAN = 1000  # positions in one answer
+NONE = b"[]"
 _CHANGES = database.text(
     "SELECT epoch::text, (SELECT coalesce(max(position), 0) FROM event), coalesce((SELECT json_agg(DISTINCT stream)"
-    " FROM event WHERE position > %s AND position <= %s), '[]') FROM log"
+    " FROM event WHERE position > %(start)s AND position <= %(end)s"
+    " AND (%(centre)s::text IS NULL OR centre = %(centre)s)), '[]') FROM log"
 )
 
 
@@ -54,10 +56,10 @@ class LogWatch:
         self._own = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self.committed: Callable[[], None] = partial(os.eventfd_write, self._own, 1)  #: say that events were committed
 
-    def changes(self, after: int | None, wait: float) -> ChangedStreams:
+    def changes(self, after: int | None, wait: float, centre: str | None = None) -> ChangedStreams:
         """What comes behind ``after``, waiting up to ``wait`` seconds for the first; without it, where the log ends.
 
-        Raises :class:`TooManyWait`.
+        Of one centre, or of all. Raises :class:`TooManyWait`.
         """
         if not self._slots.acquire(blocking=False):
             raise TooManyWait()
@@ -65,18 +67,23 @@ class LogWatch:
             until = time.monotonic() + min(wait, LONGEST)
             while True:
                 grown = self._grown
-                found = self._read(after)
+                found = self._read(after, centre)
                 left = until - time.monotonic()
-                if found.head != after or left <= 0:
+                nothing = found.head == after or (bytes(found.streams) == NONE and found.head > (after or 0))
+                if after is None or not nothing or left <= 0:
                     return found
-                grown.wait(left)
+                if found.head == after:
+                    grown.wait(left)
+                after = found.head
         finally:
             self._slots.release()
 
-    def _read(self, after: int | None) -> ChangedStreams:
+    def _read(self, after: int | None, centre: str | None) -> ChangedStreams:
         start, end = (0, 0) if after is None else (after, after + SPAN)
         with self._reading.connection() as conn:
-            epoch, head, streams = conn.execute(_CHANGES, (start, end)).fetchone() or ("", 0, "[]")
+            epoch, head, streams = conn.execute(
+                _CHANGES, {"start": start, "end": end, "centre": centre}
+            ).fetchone() or ("", 0, "[]")
         return ChangedStreams(epoch, min(head, end) if after is not None else head, Raw(streams.encode()))
 
     def run(self) -> None:

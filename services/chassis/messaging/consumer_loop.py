@@ -1,5 +1,6 @@
 """The loop that keeps a subscriber going: connect, take, acknowledge, wait; and stop when told."""
 
+import random
 import threading
 import time
 from collections.abc import Callable
@@ -16,7 +17,6 @@ from services.chassis.messaging.subscriber import (
     OutOfOrder,
     SourceUnavailable,
     Subscriber,
-    with_backoff,
 )
 
 log = structlog.get_logger()
@@ -51,8 +51,8 @@ class ConsumerLoop:
                 if deliveries:
                     with self._throttle.iteration():
                         self.receive(deliveries)
-                elif time.monotonic() - read_at > FEED_INTERVAL:
-                    self.read_feed()
+                if time.monotonic() - read_at > FEED_INTERVAL:
+                    self.read_feed(once=bool(deliveries))
                     read_at = time.monotonic()
                 self.retry_parked()
         except BrokerUnavailable as error:
@@ -61,9 +61,9 @@ class ConsumerLoop:
             self.retry_parked()
             self._pause.wait(1.0)
 
-    def read_feed(self) -> None:
+    def read_feed(self, once: bool = False) -> None:
         """Catch up from the feed. If the source is unavailable, the queue may still have something."""
-        self._unless_unavailable("feed_not_read", self._subscriber.catch_up)
+        self._unless_unavailable("feed_not_read", lambda: self._subscriber.catch_up(once))
 
     def retry_parked(self) -> None:
         """Retry what was parked out of order, when it is time."""
@@ -85,7 +85,16 @@ class ConsumerLoop:
         if position is None:
             return  # told to stop: what is not acknowledged is delivered again
         failpoints.reach("subscriber.before_ack")
-        self._consumer.done(opened[-1][0])
+        strays = {id(stray) for stray in self._subscriber.strays}
+        self._subscriber.strays.clear()
+        settled = []
+        for delivery, message in opened:
+            if id(message) in strays:
+                self._consumer.reject(delivery)
+            else:
+                settled.append(delivery)
+        if settled:
+            self._consumer.done(settled[-1])
 
     def _open(self, delivery: Delivery) -> Message | None:
         _, properties, body = delivery
@@ -101,3 +110,16 @@ class ConsumerLoop:
         """End after the batch at hand."""
         self._stopping = True
         self._pause.set()
+
+
+def with_backoff(attempt: Callable[[], Any], transient: tuple[type[Exception], ...], go_on: Callable[[], bool]) -> Any:
+    """Try until it works, 0.1 s to 10 s between tries, with jitter; None when ``go_on`` says stop before that."""
+    wait = 0.1
+    while go_on():
+        try:
+            return attempt()
+        except transient as error:
+            log.warning("trying_again", error=str(error), again_in=wait)
+            time.sleep(wait * random.uniform(0.5, 1.0))
+            wait = min(10.0, wait * 2)
+    return None

@@ -1,4 +1,4 @@
-"""Dead letters: messages without a proper envelope, which their consumer rejected.
+"""Dead letters: messages without a proper envelope, or that their source has never published.
 
 Nothing is lost by that: if one should have been an event, the next event shows the gap, and the source's feed fills it.
 After a mend, ``replay`` gives them to the subscribers again: what is an event after all is settled, the rest stays.
@@ -10,7 +10,8 @@ from typing import Any
 
 from services.chassis.messaging.envelope import NotAnEvent, open_envelope
 from services.chassis.messaging.rabbitmq import Connection, body_of
-from services.chassis.messaging.subscriber import EpochChanged, OutOfOrder, SourceUnavailable, Subscriber
+from services.chassis.messaging.same_log import Halted
+from services.chassis.messaging.subscriber import OutOfOrder, SourceUnavailable, Subscriber
 
 SHOWN = 200
 KNOWN, TAKEN_IN = "known already", "taken in, or parked"
@@ -24,12 +25,9 @@ def letters(url: str, service: str) -> list[dict[str, Any]]:
     try:
         while len(found) < SHOWN and (message := channel.basic_get(f"{service}.dead")):
             headers = _headers(message)
-            death = (headers.get("x-death") or [{}])[0]
-            own = {
-                name: value for name, value in headers.items() if not name.startswith("x-")
-            }  # those are the broker's
+            own = {name: value for name, value in headers.items() if not name.startswith("x-")}
             body = body_of(message).decode(errors="replace")[:200]
-            found.append({"queue": death.get("queue"), "headers": own, "body": body})
+            found.append({"queue": headers.get("x-queue"), "headers": own, "body": body})
     finally:
         connection.drop()  # unsettled, they go back
     return found
@@ -65,7 +63,7 @@ def _replayed(letter: Any, subscribers: Mapping[str, Subscriber]) -> str:
     known = message.position <= subscriber.position()
     try:
         reached = subscriber.receive([message])
-    except (EpochChanged, OutOfOrder, SourceUnavailable) as error:
+    except (Halted, OutOfOrder, SourceUnavailable) as error:
         return str(error)
     if reached < message.position:
         return f"beyond what {message.source} has published"

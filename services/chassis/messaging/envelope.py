@@ -1,7 +1,8 @@
 """A published event as a message: CloudEvents 1.0 in binary mode, so that any AMQP client can read it.
 
 Headers ``cloudEvents_*`` carry the envelope, the JSON body carries the data alone. Extensions: ``sequence`` (position,
-zero-padded to sort as text), ``previous`` (position of the event published before it: how a reader notices a gap),
+zero-padded to sort as text), ``previous`` and ``previousid`` (position and id of the event published before it: how a
+reader notices a gap, and a log that is another one under the same name; the first event has no ``previousid``),
 ``epoch`` (names the log), ``partitionkey`` (the stream), ``correlationid``, ``causationid``. ``dataschema`` is
 ``/schemas/<type>/<version>``: the version of the contract that the body follows.
 """
@@ -35,6 +36,7 @@ class Message:
     correlation_id: str | None = None
     causation_id: str | None = None
     schema: int = 1
+    previous_id: str | None = None
 
     def headers(self) -> dict[str, str]:
         """The AMQP headers."""
@@ -53,6 +55,8 @@ class Message:
             "cloudEvents_partitionkey": self.stream,
             "cloudEvents_streamversion": str(self.version),
         }
+        if self.previous_id:
+            headers["cloudEvents_previousid"] = self.previous_id
         if self.correlation_id:
             headers["cloudEvents_correlationid"] = self.correlation_id
         if self.causation_id:
@@ -81,6 +85,7 @@ def open_envelope(headers: Mapping[str, Any], body: bytes) -> Message:
             correlation_id=headers.get("cloudEvents_correlationid"),
             causation_id=headers.get("cloudEvents_causationid"),
             schema=int(headers.get("cloudEvents_dataschema", "/1").rpartition("/")[2]),
+            previous_id=headers.get("cloudEvents_previousid"),
         )
     except Exception as wrong:
         raise NotAnEvent(f"{type(wrong).__name__}: {wrong}") from None

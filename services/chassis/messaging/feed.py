@@ -3,54 +3,83 @@
 The log is the authority; a queue is only the fast way to the same messages.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from services.chassis.foundation import database
-from services.chassis.foundation.codec import convert, decode, encode
+from services.chassis.foundation.codec import Malformed, convert, decode, encode
 from services.chassis.messaging.envelope import Message
 from services.chassis.service import Service
-from services.contracts.base import lifted
+from services.contracts.base import SchemaUnknown, lifted
 
+MOST = 500  # events in a page
+WEIGHT = 1024**2  # bytes of data after which a page ends
+_BOUND = "published AND (%(centre)s::text IS NULL OR centre = %(centre)s)"
 _LOG = database.text(
-    "SELECT epoch::text, (SELECT coalesce(max(position), 0) FROM event), coalesce("
-    "(SELECT position FROM event WHERE position <= %s AND type = ANY(%s) ORDER BY position DESC LIMIT 1), 0) FROM log"
+    "SELECT epoch::text, (SELECT coalesce(max(position), 0) FROM event), coalesce(before.position, 0), before.id::text,"
+    " (SELECT json_object_agg(type, first) FROM"
+    " (SELECT type, min(first_position) AS first FROM event_type GROUP BY 1) t WHERE type = ANY(%(types)s))"
+    " FROM log LEFT JOIN LATERAL (SELECT position, id FROM event"
+    f" WHERE position <= %(after)s AND {_BOUND} ORDER BY position DESC LIMIT 1) before ON true"
 )
 _PAGE = database.text(
-    "SELECT position, id::text, type, schema, stream, version, at, data, meta FROM event"
-    " WHERE position > %s AND type = ANY(%s) ORDER BY position LIMIT %s"
+    "SELECT position, id, type, schema, stream, version, at, data, meta, found FROM (SELECT *,"
+    " sum(octet_length(data)) OVER (ORDER BY position) - octet_length(data) AS before, count(*) OVER () AS found FROM ("
+    "SELECT position, id::text, type, schema, stream, version, at, data::text AS data, meta FROM event"
+    f" WHERE position > %(after)s AND {_BOUND} ORDER BY position LIMIT %(limit)s) e) w"
+    f" WHERE before < {WEIGHT} ORDER BY position"
 )
 
 
 @dataclass(frozen=True)
 class Page:
-    """Some messages in order; ``head`` is the newest position of the log, published or not."""
+    """Some messages in order; ``head`` is the newest position of the log, published or not.
+
+    ``previous`` and ``previous_id`` are of the last published event at or before the position that was asked for, also
+    when there is none behind it. ``types`` maps each type in the log to the position where it first occurs. ``more``:
+    the page ended because it was full.
+    """
 
     epoch: str
     head: int
     messages: list[Message]
+    previous: int = 0
+    previous_id: str | None = None
+    types: Mapping[str, int] = field(default_factory=dict)
+    more: bool = False
 
 
 class Feed:
     """The feed of one service."""
 
     def __init__(self, service: Service) -> None:
-        self._service = service
-        self._types = sorted(service.published_types)
+        self._service, self._types = service, list(service.published_types)
 
-    def page(self, conn: database.Connection, after: int, limit: int) -> Page:
-        """Up to ``limit`` messages behind position ``after``."""
-        epoch, head, before = conn.execute(_LOG, (after, self._types)).fetchone() or ("", 0, 0)
-        if after >= head:
-            return Page(epoch, head, [])
-        rows = conn.execute(_PAGE, (after, self._types, limit))
-        return Page(epoch, head, list(self.messages(epoch, before, rows)))
+    def page(self, conn: database.Connection, after: int, limit: int, centre: str | None = None) -> Page:
+        """Up to ``limit`` messages behind position ``after``, of one centre or of all; at most about 1 MiB of data.
 
-    def messages(self, epoch: str, previous: int, rows: Any) -> Iterator[Message]:
-        """Stored events as messages, chained; a row has the columns of a page."""
+        It ends before an event that this release does not know; raises ``SchemaUnknown`` when that is the first.
+        """
+        asked = {"after": after, "limit": min(limit, MOST), "centre": centre, "types": self._types}
+        epoch, head, previous, previous_id, types = conn.execute(_LOG, asked).fetchone() or ("", 0, 0, None, None)
+        rows = conn.execute(_PAGE, asked).fetchall() if after < head else []
+        messages: list[Message] = []
+        try:
+            for message in self.messages(epoch, previous, previous_id, [row[:-1] for row in rows]):
+                messages.append(message)
+        except (SchemaUnknown, Malformed):
+            if not messages:
+                raise
+        more = bool(rows) and (rows[0][-1] > len(rows) or len(rows) == asked["limit"])
+        return Page(epoch, head, messages, previous, previous_id, decode(types) if types else {}, more)
+
+    def messages(self, epoch: str, previous: int, previous_id: str | None, rows: Any) -> Iterator[Message]:
+        """Stored events as messages, chained; a row has the columns of a page. Raises ``SchemaUnknown``."""
         for position, id, type, schema, stream, version, at, data, meta in rows:
-            known, contract = decode(meta), self._service.published_types[type]
+            known, contract = decode(meta), self._service.published_types.get(type)
+            if contract is None:
+                raise SchemaUnknown(f"{type} at {position} is no event of this release: run a newer release")
             event = stored_event(self._service, type, schema, data)
             yield Message(
                 source=self._service.name,
@@ -66,8 +95,9 @@ class Feed:
                 correlation_id=known.get("correlation_id"),
                 causation_id=known.get("causation_id"),
                 schema=contract.VERSION,  # type: ignore[attr-defined]
+                previous_id=previous_id,
             )
-            previous = position
+            previous, previous_id = position, id
 
 
 def stored_event(service: Service, type: str, schema: int, data: str | bytes) -> Any:

@@ -5,10 +5,8 @@ from urllib.parse import urlsplit
 import requests
 
 from services.chassis.foundation.codec import convert, decode
-from services.chassis.messaging.feed import Page
+from services.chassis.messaging.feed import MOST, Page
 from services.chassis.messaging.subscriber import SourceUnavailable
-
-FEED_PAGE = 500
 
 
 class FeedClient:
@@ -22,9 +20,9 @@ class FeedClient:
 
     def __call__(self, after: int) -> Page:
         try:
-            response = self._session.get(self._url, params={"after": after, "limit": FEED_PAGE}, timeout=(2, 10))
+            response = self._session.get(self._url, params={"after": after, "limit": MOST}, timeout=(2, 10))
             response.raise_for_status()
         except requests.RequestException as error:
             raise SourceUnavailable(f"{urlsplit(self._url).netloc}: {type(error).__name__}") from None
         page = decode(response.content)
-        return convert({"epoch": page["epoch"], "head": page["head"], "messages": page["data"]}, Page)
+        return convert({**page, "messages": page["data"]}, Page)

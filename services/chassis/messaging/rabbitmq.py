@@ -4,8 +4,7 @@ A connection that fails is dropped without a closing handshake, as a stalled bro
 """
 
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import structlog
@@ -13,48 +12,16 @@ from kombu.connection import Connection as KombuConnection
 
 from services.chassis.foundation import metrics
 from services.chassis.messaging.envelope import Message
+from services.chassis.messaging.queues import DEAD_QUEUE, QUEUE, QueueSpec, exchange_of, queue_of, stream_of
 
 log = structlog.get_logger()
 PREFETCH = 400
-CONFIRM_TIMEOUT = 10.0
+CONFIRM_TIMEOUT = 20.0  # seconds without any confirm
+BEAT = 2.0  # seconds of waiting after which a publisher is told that it still waits
 
 
 class BrokerUnavailable(Exception):
     """The broker can't be reached, or did not answer in time."""
-
-
-def exchange_of(service: str) -> str:
-    """The topic exchange that a service publishes to."""
-    return f"{service}.events"
-
-
-def queue_of(consumer: str, source: str) -> str:
-    """The queue in which a consumer's messages from a source wait."""
-    return f"{consumer}.from.{source}"
-
-
-@dataclass(frozen=True)
-class QueueSpec:
-    """A queue that is declared with a publisher's exchange and bound to all of it, for later readers."""
-
-    name: str
-    arguments: Mapping[str, Any]
-
-
-def stream_of(service: str) -> QueueSpec:
-    """What a service published in the last 30 days, at most 1 GiB, to be read again from any offset by any number.
-
-    A stream drops whole segments, so these are small.
-    """
-    return QueueSpec(
-        f"{service}.stream",
-        {
-            "x-queue-type": "stream",
-            "x-max-age": "30D",
-            "x-max-length-bytes": 1024**3,
-            "x-stream-max-segment-size-bytes": 16 * 1024**2,
-        },
-    )
 
 
 class Connection:
@@ -128,7 +95,7 @@ class Publisher:
         self._exchange = exchange_of(service)
         self._queue = queue or stream_of(service)
         self._waiting: set[int] = set()
-        self._refused = 0
+        self._refused: set[int] = set()
 
     def open(self) -> None:
         """Connect. Raises :class:`BrokerUnavailable`."""
@@ -146,28 +113,38 @@ class Publisher:
             raise BrokerUnavailable(str(error)) from None
         channel.events["basic_ack"].add(self._confirmed)
         channel.events["basic_nack"].add(self._nacked)
-        channel.events["basic_return"].add(self._returned)
 
-    def publish(self, messages: Sequence[Message]) -> None:
-        """Publish in order and wait for every confirm. Raises :class:`BrokerUnavailable`: then publish again."""
+    def publish(self, messages: Sequence[Message], meanwhile: Callable[[], object] = bool) -> int:
+        """Publish in order and wait for the confirms; returns how many from the first on are safe.
+
+        ``meanwhile`` is called every 2 s while a slow broker is waited for. Raises :class:`BrokerUnavailable` when none
+        is safe: then publish again.
+        """
         if self._connection.channel is None:
             self.open()
-        self._refused = 0
+        before, why = self._sent, "the broker refused the message"
+        self._waiting.clear()
+        self._refused.clear()
         try:
             for message in messages:
                 self._send(message)
-        except Exception as error:
+            confirmed_at = time.monotonic()
+            while left := len(self._waiting):
+                if not self._connection.drain(BEAT):
+                    meanwhile()
+                if len(self._waiting) < left:
+                    confirmed_at = time.monotonic()
+                elif time.monotonic() - confirmed_at > CONFIRM_TIMEOUT:
+                    raise BrokerUnavailable("the broker did not confirm in time")
+        except BrokerUnavailable as error:
+            why = str(error)
+        unsafe = self._waiting | self._refused
+        if unsafe:
             self._connection.drop()
-            raise BrokerUnavailable(str(error)) from None
-        deadline = time.monotonic() + CONFIRM_TIMEOUT
-        while self._waiting:
-            left = deadline - time.monotonic()
-            if left <= 0 or not self._connection.drain(left):
-                self._connection.drop()
-                raise BrokerUnavailable("the broker did not confirm in time")
-        if self._refused:
-            self._connection.drop()
-            raise BrokerUnavailable(f"the broker refused {self._refused} messages")
+        safe = min(unsafe) - 1 - before if unsafe else self._sent - before
+        if not safe:
+            raise BrokerUnavailable(why)
+        return safe
 
     def _send(self, message: Message) -> None:
         channel = self._connection.channel
@@ -180,7 +157,11 @@ class Publisher:
         )
         self._sent += 1
         self._waiting.add(self._sent)
-        channel.basic_publish(amqp, exchange=self._exchange, routing_key=message.type, mandatory=True)
+        try:
+            channel.basic_publish(amqp, exchange=self._exchange, routing_key=message.type)
+        except Exception as error:
+            self._connection.drop()
+            raise BrokerUnavailable(str(error)) from None
 
     def _confirmed(self, tag: int, multiple: bool) -> None:
         if multiple:
@@ -189,12 +170,8 @@ class Publisher:
             self._waiting.discard(tag)
 
     def _nacked(self, tag: int, multiple: bool) -> None:
-        self._refused += 1
+        self._refused |= {waiting for waiting in self._waiting if waiting == tag or (multiple and waiting < tag)}
         self._confirmed(tag, multiple)
-
-    def _returned(self, *returned: Any) -> None:
-        # No queue is bound: somebody deleted them. A consumer reads the feed from the start, so nothing is lost.
-        metrics.UNROUTABLE.inc()
 
     def heartbeat(self) -> None:
         """Keep an idle connection alive; a dead one is dropped and opened again by the next publish."""
@@ -230,9 +207,9 @@ class Consumer:
         queue, dead = queue_of(self._consumer, self._source), f"{self._consumer}.dead"
         try:
             channel.exchange_declare(dead, "fanout", durable=True, auto_delete=False)
-            channel.queue_declare(dead, durable=True, auto_delete=False, arguments={"x-queue-type": "quorum"})
+            channel.queue_declare(dead, durable=True, auto_delete=False, arguments=DEAD_QUEUE)
             channel.queue_bind(dead, dead, "")
-            channel.queue_declare(queue, durable=True, auto_delete=False, arguments=_queue_arguments(dead))
+            channel.queue_declare(queue, durable=True, auto_delete=False, arguments=QUEUE)
             channel.exchange_declare(exchange_of(self._source), "topic", passive=True)
             channel.queue_bind(queue, exchange_of(self._source), "#")
             channel.basic_qos(0, PREFETCH, False)
@@ -257,8 +234,21 @@ class Consumer:
         self._settle(lambda: self._connection.channel.basic_ack(last[0], multiple=True))
 
     def reject(self, delivery: Delivery) -> None:
-        """Send a delivery that is no message at all to the dead letters. Raises :class:`BrokerUnavailable`."""
-        self._settle(lambda: self._connection.channel.basic_reject(delivery[0], requeue=False))
+        """Put a delivery that is no event of the source into the dead letters. Raises :class:`BrokerUnavailable`.
+
+        Not by the queue's own dead-lettering: that would also take what a full queue drops.
+        """
+        tag, properties, body = delivery
+        kept = {name: properties[name] for name in ("message_id", "type") if name in properties}
+        headers = {**(properties.get("application_headers") or {}), "x-queue": queue_of(self._consumer, self._source)}
+
+        def settle() -> None:
+            channel = self._connection.channel
+            letter = channel.prepare_message(body, headers=headers, properties={**kept, "delivery_mode": 2})
+            channel.basic_publish(letter, exchange=f"{self._consumer}.dead", routing_key="")
+            channel.basic_ack(tag)
+
+        self._settle(settle)
 
     def _settle(self, settle: Callable[[], None]) -> None:
         try:
@@ -272,12 +262,15 @@ class Consumer:
         self._connection.drop()
 
 
-def _queue_arguments(dead: str) -> dict[str, Any]:
-    return {
-        "x-queue-type": "quorum",
-        "x-single-active-consumer": True,
-        "x-delivery-limit": 100,
-        "x-dead-letter-exchange": dead,
-        "x-dead-letter-strategy": "at-least-once",
-        "x-overflow": "reject-publish",
-    }
+def purge_queue(url: str, consumer: str, source: str) -> int:
+    """Delete what waits in a consumer's queue; returns how many. Raises :class:`BrokerUnavailable`."""
+    connection = Connection(url, f"{consumer}.purge")
+    try:
+        count: int = connection.open().queue_purge(queue_of(consumer, source))
+        return count
+    except BrokerUnavailable:
+        raise
+    except Exception as error:
+        raise BrokerUnavailable(str(error)) from None
+    finally:
+        connection.drop()

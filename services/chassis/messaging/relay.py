@@ -1,9 +1,11 @@
 """The relay: publishes what the log has and the exchange has not, in order, one leader for each service.
 
-Read from the cursor, publish with confirms, then advance the cursor. A crash repeats messages; it never skips one.
+Read from the cursor, publish with confirms, then advance the cursor to what was confirmed. A crash repeats messages; it
+never skips one. At an event that this release does not know the relay stands still, and says so.
 """
 
 import time
+from collections.abc import Callable
 from typing import Protocol
 
 import structlog
@@ -17,6 +19,7 @@ from services.chassis.service import Service
 
 log = structlog.get_logger()
 BATCH = 500
+SLOW = 2.0  # seconds for the confirms of a batch, after which the next one is half as long
 # A leader queries the database at least every few seconds. The server ends a session that is silent for longer, and
 # with it the leadership of a relay whose connection is gone.
 SILENT = 8  # seconds
@@ -26,9 +29,13 @@ _ADVANCE = database.text("UPDATE relay_cursor SET position = %s")
 
 
 class MessageBus(Protocol):
-    """Where messages go. ``publish`` returns when all of them are safe, or raises :class:`BrokerUnavailable`."""
+    """Where messages go.
 
-    def publish(self, messages: list[Message]) -> None: ...
+    ``publish`` returns how many from the first on are safe; raises :class:`BrokerUnavailable` when none is. It calls
+    ``meanwhile`` every few seconds while it waits.
+    """
+
+    def publish(self, messages: list[Message], meanwhile: Callable[[], object]) -> int: ...
 
     def heartbeat(self) -> None: ...
 
@@ -44,6 +51,8 @@ class Outbox(Protocol):
     def page(self, after: int, limit: int) -> Page: ...
 
     def advance(self, position: int) -> None: ...
+
+    def renew(self) -> None: ...
 
 
 class PostgresOutbox:
@@ -62,25 +71,33 @@ class PostgresOutbox:
         self._conn.execute(_ADVANCE, (position,))
         self.position = position
 
+    def renew(self) -> None:
+        """Say that the leader is there. Raises what a lost connection raises: somebody else may lead then."""
+        self._conn.execute("SELECT 1")
+
 
 class Relay:
     """Publishes one service's events."""
 
     def __init__(self, service: Service, database_url: str, bus: MessageBus, signal: Signal) -> None:
         self._service, self._url, self._bus, self._signal = service, database_url, bus, signal
-        self._throttle, self._stopping = Throttle(), False
+        self._throttle, self._stopping, self._batch = Throttle(), False, BATCH
 
     def step(self, outbox: Outbox) -> bool:
         """Publish the next batch; False when there was nothing to publish. Raises :class:`BrokerUnavailable`."""
-        at = outbox.position
-        page = outbox.page(at, BATCH)
+        at, began = outbox.position, time.monotonic()
+        page = outbox.page(at, self._batch)
         metrics.HEAD.set(page.head)
         metrics.RELAYED.set(at if page.messages else page.head)
         if not page.messages:
             return False
-        self._bus.publish(page.messages)
+        try:
+            safe = self._bus.publish(page.messages, outbox.renew)
+        finally:
+            slow = time.monotonic() - began > SLOW
+            self._batch = max(1, self._batch // 2) if slow else min(BATCH, 2 * self._batch)
         failpoints.reach("relay.after_publish")
-        last = page.messages[-1].position
+        last = page.messages[safe - 1].position
         outbox.advance(last)
         metrics.RELAYED.set(last)
         return True

@@ -17,6 +17,7 @@ from services.chassis.process.runtime import Runtime
 from services.chassis.process.web_server import http, probe
 from services.chassis.service import Service
 from services.contracts import refusals
+from services.contracts.base import SchemaUnknown
 
 log = structlog.get_logger()
 END_IN_ORDER = 8.0  # seconds for the loops to finish what they have at hand; what is cut off then is done again later
@@ -76,6 +77,9 @@ def guarded(answer: Callable[..., bytes | Response]) -> Callable[..., Response]:
         except database.UNAVAILABLE as error:
             log.warning("database_unavailable", error=str(error).strip())
             return Json(b'{"error": "the database is unavailable; nothing was done"}', 503)
+        except SchemaUnknown as unknown:  # of the log, not of the request: a newer release knows it
+            log.error("log_of_a_newer_release", error=str(unknown))
+            return Json(encode({"error": str(unknown)}), 503)
         except Exception:
             log.exception("request_failed", path=request.path)
             return Json(b'{"error": "a fault of ours; it was logged"}', 500)
@@ -119,7 +123,7 @@ class Entrypoints:
     def changes(self, request: Request) -> bytes:
         """The streams that have events behind ``after``; waits up to ``wait`` seconds for the first."""
         after, wait = request.args.get("after"), float(request.args.get("wait") or 0)
-        found: bytes = self.runtime.changes(None if after is None else int(after), wait)
+        found: bytes = self.runtime.changes(None if after is None else int(after), wait, request.args.get("centre"))
         return found
 
     @probe("GET", "/livez")

@@ -7,11 +7,11 @@ from typing import Protocol
 import structlog
 
 from services.chassis.foundation import database, metrics
-from services.chassis.messaging.subscriber import Halted
+from services.chassis.messaging.same_log import Halted
 
 log = structlog.get_logger()
 LONGEST = 10.0  # seconds from a failure to the next start
-TOLD = 60.0  # seconds that a failure is told of, unless it comes again
+TOLD = 25.0  # seconds that a failure is told of, unless it comes again
 
 
 class Body(Protocol):

@@ -15,12 +15,12 @@ from services.chassis.eventstore.unit_of_work import UnitOfWork
 from services.chassis.foundation import database
 from services.chassis.foundation.codec import Malformed, decode, encode
 from services.chassis.foundation.settings import SettingMissing, Settings
-from services.chassis.foundation.signals import RowWatch, Signal
+from services.chassis.foundation.signals import Signal
 from services.chassis.jobs.queue import PostgresJobQueue
 from services.chassis.jobs.worker import Worker
 from services.chassis.messaging.changes import LogWatch
 from services.chassis.messaging.consumer_loop import ConsumerLoop
-from services.chassis.messaging.feed_client import FEED_PAGE, FeedClient
+from services.chassis.messaging.feed_client import FeedClient
 from services.chassis.messaging.parked import ParkedEvents, Retrier
 from services.chassis.messaging.rabbitmq import Consumer, Publisher
 from services.chassis.messaging.relay import Relay
@@ -78,9 +78,9 @@ class Runtime:
 
     def __init__(self, service: Service, settings: Settings) -> None:
         self.service, self.settings = service, settings
-        self._watch, self._published, self._jobs_due = RowWatch(), Signal(), Signal()
+        self._published, self._jobs_due = Signal(), Signal()
         self.store = PostgresStore(service, settings.database_url, self._committed, settings.fingerprint_key.encode())
-        self.queries = QueryHandler(service, self.store, self._watch)
+        self.queries = QueryHandler(service, self.store)
         self.log_watch = LogWatch(settings.database_url, self.store.reading, self._wake)
         self._one_at_a_time = threading.Lock()
         publisher = Publisher(settings.amqp_url, service.name)
@@ -114,8 +114,6 @@ class Runtime:
             self.log_watch.committed()
         if uow.jobs:
             self._jobs_due.notify()
-        if self._watch.waiting:
-            self._watch.notify(uow.writes().places())
 
     def _wake(self) -> None:
         """Another process of this service has written events, and perhaps jobs."""
@@ -138,11 +136,11 @@ class Runtime:
 
     def feed(self, after: int, limit: int) -> bytes:
         """A page of the published events, as JSON."""
-        limit = min(limit, FEED_PAGE)
         page = twice(self.queries.page, after, limit)
-        following = page.messages[-1].position if len(page.messages) == limit else None
-        return encode({"epoch": page.epoch, "head": page.head, "data": page.messages, "next": following})
+        following = page.messages[-1].position if page.more else None
+        told = {name: value for name, value in vars(page).items() if name not in ("messages", "more")}
+        return encode({**told, "data": page.messages, "next": following})
 
-    def changes(self, after: int | None, wait: float) -> bytes:
+    def changes(self, after: int | None, wait: float, centre: str | None) -> bytes:
         """The streams that have events behind a position, as JSON; waits for the first."""
-        return encode(twice(self.log_watch.changes, after, wait))
+        return encode(twice(self.log_watch.changes, after, wait, centre))

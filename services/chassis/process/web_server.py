@@ -21,6 +21,7 @@ from services.chassis.foundation.settings import Settings
 log = structlog.get_logger()
 OPEN = frozenset({"/livez", "/readyz", "/metrics"})  # answered without the secret
 MOST = min(1000, resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 2)  # connections; the rest is for servers and files
+BACKLOG = 1024  # connections that wait to be accepted; one that finds no place comes again after a second
 HEAD = 5.0  # seconds for a head, from its first byte, and until a new connection has sent that
 IDLE = 75.0  # seconds between two requests: more than the gateway keeps a connection that it does not use
 WRITE = 30.0  # seconds for one read of a body, or one write of an answer
@@ -66,6 +67,7 @@ class BoundedWebServer(WebServer):  # type: ignore[misc]
 
     def get_wsgi_server(self, sock: Any, wsgi_app: Any, protocol: Any = Protocol, debug: bool = False) -> Any:
         """The WSGI server; each of its waits has an end."""
+        sock.listen(BACKLOG)
         server = Server(
             sock, sock.getsockname(), wsgi_app, protocol=protocol, debug=debug, log_output=False, socket_timeout=WRITE
         )

@@ -1,6 +1,5 @@
 """Named reads of a service's own views, and of the history of one stream."""
 
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,13 +11,11 @@ from services.chassis.domain import Refused
 from services.chassis.eventstore.store import PostgresStore
 from services.chassis.foundation import database
 from services.chassis.foundation.codec import Malformed, builtins, convert, decode, encode
-from services.chassis.foundation.signals import RowWatch
 from services.chassis.messaging.feed import Feed, Page
 from services.chassis.readmodels.replay import as_of
 from services.chassis.service import ComputedQuery, Service, SqlQuery
 from services.contracts import refusals
 
-LONGEST_WAIT = 30.0
 _HISTORY = database.text(
     "SELECT json_build_object('data', coalesce(json_agg(json_build_object('position', position, 'type', type,"
     " 'version', version, 'at', at, 'data', data, 'actor', meta->'actor', 'correlation_id', meta->'correlation_id')"
@@ -63,27 +60,23 @@ class _Versioned:
 class QueryHandler:
     """Answers the queries of one service."""
 
-    def __init__(self, service: Service, store: PostgresStore, watch: RowWatch) -> None:
-        self._service, self._store, self._watch = service, store, watch
+    def __init__(self, service: Service, store: PostgresStore) -> None:
+        self._service, self._store = service, store
         self._lists = {name: _list_fields(query.contract) for name, query in service.query_named.items()}
         self._feed = Feed(service)
 
     def handle(self, name: str, given: Mapping[str, str], now: datetime) -> QueryResult:
-        """The answer to a query; waits when ``newer_than`` and ``wait`` ask for it. Raises :class:`Refused`."""
+        """The answer to a query. Raises :class:`Refused`."""
         if name == "history":
             return QueryResult(self._json(_HISTORY, {"stream": given.get("stream", "")}) or b"")
-        parameters: dict[str, Any] = dict(given)
-        newer_than, wait = _waiting(parameters)
-        query, params = self._understood(name, parameters)
+        query, params = self._understood(name, dict(given))
         instant = getattr(params, "as_of", None)
         if instant is not None:
             return self._past(query, params, instant)
         if isinstance(query, ComputedQuery):
             with self._store.read(getattr(query.answer, "reads", lambda _: ())(params)) as read:
                 return QueryResult(encode(query.answer(params, read, now)))
-        if newer_than is None or query.aggregate is None:
-            return self._stored(query, params)
-        return self._newer(query, params, newer_than, wait)
+        return self._stored(query, params)
 
     def page(self, after: int, limit: int) -> Page:
         """A page of the feed of published events."""
@@ -120,18 +113,6 @@ class QueryHandler:
             raise NothingFound(asked=", ".join(str(value) for value in named.values() if value is not None))
         return QueryResult(document, decode(document, type=_Versioned).version if query.aggregate else None)
 
-    def _newer(self, query: SqlQuery, params: Any, newer_than: int, wait: float) -> QueryResult:
-        row_type: Any = query.aggregate
-        until = time.monotonic() + wait
-        with self._watch.watching((row_type.VIEW, str(getattr(params, row_type.KEY)))) as changed:
-            while True:
-                result = self._stored(query, params)
-                left = until - time.monotonic()
-                if (result.version or 0) > newer_than or left <= 0:
-                    return result
-                changed.wait(min(left, 1.0))  # another process of this service notifies nobody here: look each second
-                changed.clear()
-
     def _json(self, statement: str | SQL, params: Mapping[str, Any]) -> bytes | None:
         with self._store.reading.connection() as conn:
             text = database.text(statement) if isinstance(statement, str) else statement
@@ -146,11 +127,3 @@ def _list_fields(contract: type) -> list[str]:
         for name, kind in get_type_hints(contract).items()
         if tuple in (get_origin(kind), *map(get_origin, get_args(kind)))
     ]
-
-
-def _waiting(given: dict[str, Any]) -> tuple[int | None, float]:
-    newer_than, wait = given.pop("newer_than", None), given.pop("wait", "0")
-    try:
-        return (None if newer_than is None else int(newer_than)), max(0.0, min(LONGEST_WAIT, float(wait)))
-    except ValueError:
-        raise QueryMalformed(problem="newer_than is a version, wait a number of seconds") from None

@@ -33,6 +33,7 @@ class ReplayedViews:
     def __init__(self, service: Service, row_types: Iterable[type]) -> None:
         wanted = set(row_types)
         self.service = service
+        self.dropped: frozenset[tuple[str, int]] = frozenset()  # (source, position) of events that a human left out
         self.projections = [p for p in service.projections if p.row_type in wanted and p.source]
         self._tables: dict[type, dict[str, Any]] = {p.row_type: {} for p in self.projections}
         self._steps = {
@@ -63,7 +64,7 @@ class ReplayedViews:
     def foreign(self, message: Message) -> None:
         """Take in one event of another service."""
         contract = self.service.subscribed.get((message.source, message.type))
-        if contract in self._steps:
+        if contract in self._steps and (message.source, message.position) not in self.dropped:
             fold(self._steps[contract], self._tables, integration_event(self.service, message), self._changed)
 
     def row(self, row_type: type, key: str) -> Any | None:
@@ -106,6 +107,7 @@ class Replay:
     def advance(self, conn: database.Connection, to: Mapping[str, int]) -> int:
         """Take in every source's events up to ``to[source]``; returns how many."""
         count = 0
+        self.views.dropped = frozenset(conn.execute("SELECT source, position FROM dropped_event"))
         for source in self.positions:
             count += self._own(conn, to[OWN]) if source == OWN else self._foreign(source, to[source])
         return count

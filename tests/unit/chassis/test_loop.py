@@ -9,7 +9,7 @@ import psycopg
 import pytest
 
 from services.chassis.foundation import metrics
-from services.chassis.messaging.subscriber import EpochChanged
+from services.chassis.messaging.same_log import EpochChanged
 from services.chassis.process import loop as loops
 from services.chassis.process import readiness
 from services.chassis.process.loop import Loop

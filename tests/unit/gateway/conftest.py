@@ -26,6 +26,7 @@ from gateway.__main__ import server
 from gateway.app import build
 from gateway.http.connections import Connections
 from gateway.metrics import Metrics
+from gateway.settings import RATES as USUAL_RATES
 from gateway.settings import Settings
 from integrations.tokens import new_key, public
 from services.contracts.tokens import ROLES
@@ -36,6 +37,7 @@ TOKEN_FILES = Path(tempfile.mkdtemp(prefix="nanum-test-tokens-"))  # of the publ
 atexit.register(shutil.rmtree, TOKEN_FILES)
 PSEUDONYM_SECRET = "pseudonym-secret-of-the-gateway-tests-0123456789"
 CENTRE = "gwangju-namgu"
+RATES = {**USUAL_RATES, "anonymous": (100_000, 86_400)}  # hardly refilled while a test looks
 MOST, MOST_OF_ONE = 330, 300  # connections
 DEADLINE = 0.5  # seconds; short, because some tests wait for it to pass
 
@@ -67,7 +69,7 @@ def allow(*keys: dict[str, Any], revoked: dict[str, Any] | None = None) -> tuple
 
 def settings(sources: dict[str, str]) -> Settings:
     """The settings of a gateway under test."""
-    return Settings("127.0.0.1", 0, sources, SECRET, *allow(TOKEN_KEY), PSEUDONYM_SECRET, CENTRE, "error")
+    return Settings("127.0.0.1", 0, sources, SECRET, *allow(TOKEN_KEY), PSEUDONYM_SECRET, CENTRE, "error", rates=RATES)
 
 
 class Gateway:

@@ -38,6 +38,7 @@ class Stage:
         self.logs: dict[str, list[str]] = defaultdict(list)  # streams, by position; a log never goes back
         self.watches: dict[str, int] = defaultdict(int)
         self._stopping = False
+        self.ready_asked = 0
         self.clear()
 
     def clear(self) -> None:
@@ -52,6 +53,7 @@ class Stage:
         self.down: set[str] = set()
         self.garbled: set[str] = set()
         self.gate: asyncio.Event | None = None
+        self.gated: set[str] = set()  # the queries that wait at the gate; all when empty
         self.most_at_once = self._at_once = 0
 
     def change(self, service: str, query: str, stream: str, version: int, row: Any) -> None:
@@ -97,7 +99,7 @@ class Stage:
         app.router.add_get("/queries/{name}", functools.partial(self._query, service))
         app.router.add_get("/changes", functools.partial(self._changes, service))
         app.router.add_get("/events", functools.partial(self._events, service))
-        app.router.add_get("/readyz", _ready)
+        app.router.add_get("/readyz", self._ready)
         return app
 
     async def _commands(self, service: str, request: web.Request) -> web.Response:
@@ -116,7 +118,7 @@ class Stage:
         name = request.match_info["name"]
         params = dict(request.query)
         self.asked.append((service, name, params))
-        if self.gate is not None:
+        if self.gate is not None and name in (self.gated or {name}):
             await self.gate.wait()
         if (service, name) not in self.rows:
             refusal = {"code": f"{name}_unknown", "kind": "not_found", "ko": "없습니다.", "en": "None.", "details": {}}
@@ -141,13 +143,13 @@ class Stage:
             watches[service] -= after is not None
         return await _json({"epoch": "e1", "head": len(log), "streams": sorted(set(log[at:]))})
 
+    async def _ready(self, request: web.Request) -> web.Response:
+        self.ready_asked += 1
+        return await _json({})
+
     async def _events(self, service: str, request: web.Request) -> web.Response:
         self.asked.append((service, "events", dict(request.query)))
         return await _json({"epoch": "e1", "head": 9, "data": self.published, "next": 9})
-
-
-async def _ready(request: web.Request) -> web.Response:
-    return await _json({})
 
 
 async def _json(document: Any, **more: Any) -> web.Response:

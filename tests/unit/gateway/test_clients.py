@@ -10,8 +10,9 @@ import pytest
 
 from gateway.http.problems import Problem
 from gateway.metrics import Metrics
-from gateway.upstream.batcher import Batcher, QueueFull
+from gateway.upstream.batcher import Batcher
 from gateway.upstream.client import Service
+from gateway.upstream.gate import Priority, QueueFull
 from tests.unit.gateway.conftest import DEADLINE, RENTAL_ID, Client, Gateway, lending, token
 from tests.unit.gateway.services import SECRET, Stage, accepted, refused
 
@@ -87,13 +88,17 @@ def test_a_full_queue_says_so_at_once(gateway: Gateway, stage: Stage) -> None:
         try:
             sent = []
             for number in range(2):  # two requests are under way ...
-                sent.append(asyncio.create_task(service.send({"id": str(number), "name": "x", "data": {}})))
+                sent.append(
+                    asyncio.create_task(service.send({"id": str(number), "name": "x", "data": {}}, Priority.LENDS))
+                )
                 while len(stage.batches["rentals"]) <= number:
                     await asyncio.sleep(0.001)
-            sent.append(asyncio.create_task(service.send({"id": "2", "name": "x", "data": {}})))  # ... one waits
+            sent.append(
+                asyncio.create_task(service.send({"id": "2", "name": "x", "data": {}}, Priority.LENDS))
+            )  # ... one waits
             await asyncio.sleep(0)
             with pytest.raises(Problem) as busy:
-                await service.send({"id": "3", "name": "x", "data": {}})
+                await service.send({"id": "3", "name": "x", "data": {}}, Priority.LENDS)
             stage.gate.set()
             assert len(await asyncio.gather(*sent)) == 3
             return busy.value
@@ -150,8 +155,8 @@ def test_a_kept_connection_that_broke_is_tried_once_more(gateway: Gateway) -> No
         service = Service("rentals", url, "s", Metrics())
         await service.open()
         try:
-            await service.send({"id": "c"})
-            return (await service.send({"id": "c"})).version
+            await service.send({"id": "c"}, Priority.LENDS)
+            return (await service.send({"id": "c"}, Priority.LENDS)).version
         finally:
             await service.close()
             server.close()
@@ -170,9 +175,9 @@ def test_batches_keep_order_and_bounds() -> None:
 
     async def play() -> list[int]:
         batches = Batcher(send, largest=4, in_flight=1, capacity=10)
-        futures = [batches.submit({"n": number}) for number in range(10)]
+        futures = [batches.submit({"n": number}, Priority.RETURNS) for number in range(10)]
         with pytest.raises(QueueFull):
-            batches.submit({"n": 10})
+            batches.submit({"n": 10}, Priority.RETURNS)
         futures[5].cancel()
         return [await future for future in futures if not future.cancelled()]
 
@@ -188,7 +193,9 @@ def test_a_failed_batch_fails_its_own_commands_only() -> None:
 
     async def play() -> list[object]:
         batches = Batcher(send, largest=2, in_flight=1)
-        return await asyncio.gather(*(batches.submit({"n": n}) for n in range(4)), return_exceptions=True)
+        return await asyncio.gather(
+            *(batches.submit({"n": n}, Priority.LENDS) for n in range(4)), return_exceptions=True
+        )
 
     first, second, third, fourth = asyncio.run(play())
     assert isinstance(first, ConnectionError) and isinstance(second, ConnectionError)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -77,6 +79,20 @@ def test_each_analyst_sees_another_name_and_always_the_same(gateway: Gateway, st
 
     assert len(seen("ana")) == 1
     assert seen("ana") == seen("ana") != seen("ben")
+
+
+def test_a_large_page_holds_nobody_up(analyst: Client, stranger: Client, stage: Stage) -> None:
+    data = {"centre": CENTRE, "resident_id": RESIDENT_ID, "rules": {str(n): [{"days": n}] * 20 for n in range(5000)}}
+    stage.published = [event(data=data)]
+    with ThreadPoolExecutor(1) as beside:
+        reading = beside.submit(analyst.get, "/v1/events/rentals")
+        slowest = 0.0
+        while not reading.done():
+            began = time.perf_counter()
+            assert stranger.get("/livez").status_code == 200
+            slowest = max(slowest, time.perf_counter() - began)
+    assert BARE not in reading.result().text
+    assert slowest < 0.5
 
 
 def test_the_name_hangs_on_the_person_the_analyst_the_centre_and_the_secret() -> None:

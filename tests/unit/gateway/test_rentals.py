@@ -113,12 +113,6 @@ def test_a_wait_is_capped_at_thirty_seconds(desk: Client, stage: Stage) -> None:
     assert answer.headers["Preference-Applied"] == "wait=30"  # decided at once, so nothing was waited for
 
 
-def test_a_resident_of_another_centre_is_not_found(desk: Client, stage: Stage) -> None:
-    answer = desk.post("/v1/rentals", json=lending(resident_id=f"busan-suyeong.{'a' * 32}"), headers=KEY)
-    assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
-    assert stage.commands("rentals") == []
-
-
 def test_a_rental_shows_its_version_and_304(desk: Client, stage: Stage) -> None:
     stage.rows["rentals", "rental"] = rental(version=4)
     answer = desk.get(f"/v1/rentals/{RENTAL_ID}")

@@ -58,7 +58,7 @@ def test_without_a_key_every_registration_is_another(desk: Client, stage: Stage)
 
 def test_another_centre_is_refused(desk: Client, stage: Stage) -> None:
     answer = desk.post("/v1/residents", json={**PERSON, "center": "busan-suyeong"})
-    assert (answer.status_code, answer.json()["code"]) == (403, "other_centre")
+    assert (answer.status_code, answer.json()["code"]) == (403, "token_of_another_centre")
     assert stage.commands("notifications") == []
 
 

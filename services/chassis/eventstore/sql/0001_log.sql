@@ -52,7 +52,8 @@ create table subscription (                        -- the position up to which e
     epoch uuid not null,
     position bigint not null,
     event_id uuid,                                 -- the event at that position
-    types text[]                                   -- what was subscribed to when it was taken in
+    types text[],                                  -- what was subscribed to when it was taken in
+    resume_from bigint                             -- it stands still until its policies have seen what comes behind
 );
 
 create table subscription_mark (                   -- positions of a source, and the events that were there
@@ -71,6 +72,15 @@ create table parked (                              -- events that could not be t
     error text not null,
     out_of_order boolean not null default false,   -- lacks what another source will publish: retried automatically
     attempts integer not null default 1,
+    at timestamptz not null default now(),
+    primary key (source, position)
+);
+create index parked_stream on parked (source, stream, position);
+
+create table dropped_event (                       -- parked events that a human left out; a replay leaves them out too
+    source text not null,
+    position bigint not null,
+    message jsonb not null,
     at timestamptz not null default now(),
     primary key (source, position)
 );
