@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from drills.mutation.lane import SERVERS_OF, Lane
+from drills.mutation.project_copy import SERVERS_OF, ProjectCopy
 
 LIST = Path(__file__).with_name("planted.toml")
 PATIENCE = 300.0  # seconds for the tests of one bug
@@ -47,38 +47,40 @@ def listed(file: Path = LIST) -> list[Planted]:
     return [Planted(**{**each, "tests": tuple(each["tests"])}) for each in tomllib.loads(file.read_text())["bug"]]
 
 
-def caught(lane: Lane, bug: Planted) -> tuple[str, str]:
+def caught(copy: ProjectCopy, bug: Planted) -> tuple[str, str]:
     """Whether one of its tests fails with the bug, and passes without it where servers are shared; and which one."""
-    text = bug.in_text((lane.tree / bug.file).read_text())
-    with lane.written({bug.file: text}):
-        ended = lane.run(bug.tests, PATIENCE)
+    text = bug.in_text((copy.tree / bug.file).read_text())
+    with copy.written({bug.file: text}):
+        ended = copy.run(bug.tests, PATIENCE)
     if ended.passed:
         return MISSED, ""
     by = ended.failed[0] if ended.failed else "the end of patience" if ended.timeout else f"exit code {ended.code}"
-    if bug.alone or lane.run(ended.failed or bug.tests, PATIENCE).passed:
+    if bug.alone or copy.run(ended.failed or bug.tests, PATIENCE).passed:
         return CAUGHT, by
     return UNSETTLED, by
 
 
-def each_caught(lanes: Sequence[Lane], bugs: Sequence[Planted], say: Callable[..., Any] = print) -> list[Planted]:
-    """Plant all of them, each lane one at a time; returns those that were not caught."""
+def each_caught(
+    copies: Sequence[ProjectCopy], bugs: Sequence[Planted], say: Callable[..., Any] = print
+) -> list[Planted]:
+    """Plant all of them, each copy one at a time; returns those that were not caught."""
     waiting, missed, lock = queue.SimpleQueue[Planted](), list[Planted](), threading.Lock()
     for bug in bugs:
         waiting.put(bug)
 
-    def work(lane: Lane) -> None:
+    def work(copy: ProjectCopy) -> None:
         while True:
             try:
                 bug = waiting.get_nowait()
             except queue.Empty:
                 return
-            became, by = caught(lane, bug)
+            became, by = caught(copy, bug)
             with lock:
                 say(f"{became:8} {bug.name}: {by}")
                 if became != CAUGHT:
                     missed.append(bug)
 
-    workers = [threading.Thread(target=work, args=(lane,)) for lane in lanes]
+    workers = [threading.Thread(target=work, args=(copy,)) for copy in copies]
     for worker in workers:
         worker.start()
     for worker in workers:

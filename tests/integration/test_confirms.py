@@ -34,16 +34,15 @@ def publisher(servers):
 
 
 def test_a_thousand_messages_at_once_are_all_confirmed_and_all_there(servers, publisher):
-    publisher().publish(messages(1000))
+    assert publisher().publish(messages(1000)) == 1000
     with connect(servers.amqp_url()) as admin:
         assert admin.channel().queue_declare("rentals.stream.tried", passive=True).message_count == 1000
 
 
 def test_what_the_broker_refuses_is_not_published(publisher):
     full = publisher(**{"x-max-length": 2, "x-overflow": "reject-publish"})
-    with pytest.raises(BrokerUnavailable, match="refused [0-9]+ messages"):
-        full.publish(messages(500))
-    with pytest.raises(BrokerUnavailable, match="refused 1 messages"):  # what was refused before is no longer counted
+    assert full.publish(messages(500)) < 500  # those before the first that was refused are safe
+    with pytest.raises(BrokerUnavailable, match="the broker refused the message"):
         full.publish(messages(1))
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 
 from services.chassis.foundation import database
@@ -37,7 +39,7 @@ def test_pages_of_any_size_give_every_message_once_and_in_order(page, limit):
 def test_each_message_names_the_published_one_before_it_also_from_page_to_page(page):
     whole = page(0).messages
     assert [message.previous for message in whole] == [0, *(message.position for message in whole[:-1])]
-    for before, message in zip(whole, whole[1:], strict=False):
+    for before, message in pairwise(whole):
         for after in range(before.position, message.position):
             assert page(after, 1).messages == [message]
     assert sorted(whole, key=lambda message: message.position) == whole

@@ -23,11 +23,14 @@ SENT = Message(
     correlation_id="request-1",
     causation_id="5b0d7b32-6f0e-5c7e-9f43-1f5b0a6f9a78",
     schema=2,
+    previous_id="5b0d7b32-6f0e-5c7e-9f43-1f5b0a6f9a79",
 )
 NECESSARY = ("id", "type", "source", "subject", "time", "sequence", "previous", "epoch", "streamversion")
 
 
-@pytest.mark.parametrize("sent", [SENT, replace(SENT, correlation_id=None, causation_id=None, schema=1)])
+@pytest.mark.parametrize(
+    "sent", [SENT, replace(SENT, correlation_id=None, causation_id=None, schema=1, previous_id=None)]
+)
 def test_what_is_sent_is_what_arrives(sent: Message) -> None:
     assert open_envelope(sent.headers(), sent.body()) == sent
 

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from gateway.upstream.batcher import Batcher, QueueFull
+from gateway.upstream.batcher import Batcher
+from gateway.upstream.gate import Priority, QueueFull
 
 
 class Service:
@@ -34,7 +35,7 @@ def run(story: Callable[[Service], Awaitable[None]]) -> None:
 
 
 def submitted(batcher: Batcher, *numbers: int) -> list[asyncio.Future[Any]]:
-    return [batcher.submit({"n": number}) for number in numbers]
+    return [batcher.submit({"n": number}, Priority.RETURNS) for number in numbers]
 
 
 async def settled() -> None:
@@ -76,7 +77,7 @@ def test_no_more_wait_than_may_wait_and_those_are_served() -> None:
         await settled()
         waiting = submitted(batcher, 1, 2)
         with pytest.raises(QueueFull):
-            batcher.submit({"n": 3})
+            batcher.submit({"n": 3}, Priority.RETURNS)
         service.open.set()
         assert await asyncio.gather(*waiting) == ["outcome 1", "outcome 2"]
         (after,) = submitted(batcher, 4)
@@ -134,5 +135,19 @@ def test_what_a_request_raises_everybody_in_it_gets_and_the_next_batch_goes_on()
         service.answer = usual
         (after,) = submitted(batcher, 2)
         assert await after == "outcome 2"
+
+    run(story)
+
+
+def test_the_most_urgent_leave_first_and_have_places_that_others_may_not_take() -> None:
+    async def story(service: Service) -> None:
+        batcher = Batcher(service.post, largest=1, in_flight=1, capacity=10)
+        futures = [batcher.submit({"n": n}, Priority.LENDS) for n in range(9)]
+        with pytest.raises(QueueFull):
+            batcher.submit({"n": 9}, Priority.LENDS)
+        futures.append(batcher.submit({"n": 10}, Priority.RETURNS))
+        service.open.set()
+        await asyncio.gather(*futures)
+        assert service.batches == [[10], *([n] for n in range(9))]
 
     run(story)
