@@ -49,8 +49,10 @@ def build(
     for route in routes:
         by_path[route.path][route.method] = Endpoint(route, dependencies, tokens, rates, settings.centre).respond
     app: App[Incoming, Response] = App(middleware=[Lifespan(services, tokens)], request_type=Incoming)
+    wrong_method = {path: _wrong_method(responders, dependencies) for path, responders in by_path.items()}
     for path, responders in by_path.items():
-        app.add_route(path, _resource(responders, dependencies))
+        methods = {f"on_{method.lower()}": responders.get(method, wrong_method[path]) for method in falcon.HTTP_METHODS}
+        app.add_route(path, SimpleNamespace(**methods))
     # Whatever no route takes, and whatever Falcon itself refuses, is a problem document too.
     app.add_sink(fallback(dependencies, Problem("unknown_path")), prefix="/")
     broken = fallback(dependencies, Problem("internal_error"))
@@ -63,20 +65,21 @@ def build(
     unknown_method, unreadable = (fallback(dependencies, Problem(code)) for code in ("unknown_method", "bad_request"))
 
     async def on_refused(req: Incoming, resp: Response, failure: falcon.HTTPError, params: object) -> None:
-        await (unreadable if req.method in falcon.HTTP_METHODS else unknown_method)(req, resp)
+        unknown = wrong_method.get(req.uri_template or "", unknown_method)  # to Falcon, not to the parser: QUERY, MKCOL
+        await (unreadable if req.method in falcon.HTTP_METHODS else unknown)(req, resp)
 
     app.add_error_handler(falcon.HTTPError, on_refused)
     return app
 
 
-def _resource(responders: dict[str, Responder], dependencies: Dependencies) -> object:
-    """An object with a responder for every method: the routes', or one that names the methods they take."""
+def _wrong_method(responders: dict[str, Responder], dependencies: Dependencies) -> Responder:
+    """What answers methods that a path does not take, and names those that it takes; HEAD is added to them."""
     if "GET" in responders:
         responders["HEAD"] = responders["GET"]
     allowed = ", ".join(sorted(responders))
-    wrong_method = Problem("method_not_allowed", details={"allowed": allowed}, headers=[("Allow", allowed)])
-    refuse = fallback(dependencies, wrong_method)
-    return SimpleNamespace(**{f"on_{method.lower()}": responders.get(method, refuse) for method in falcon.HTTP_METHODS})
+    return fallback(
+        dependencies, Problem("method_not_allowed", details={"allowed": allowed}, headers=[("Allow", allowed)])
+    )
 
 
 class Lifespan:

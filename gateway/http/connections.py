@@ -40,7 +40,7 @@ class Connections:
     ) -> None:
         self._most, self._most_of_one = most, most_of_one
         self._proxies = tuple(map(ip_network, proxies))
-        self._of: dict[str, dict[Client, None]] = defaultdict(dict)
+        self._of: dict[str, dict[Client, None]] = defaultdict(dict)  # those that wait: by when they began to
         self._waiting: OrderedDict[Client, None] = OrderedDict()
         self._count = 0
         self._timer: asyncio.TimerHandle | None = None
@@ -64,6 +64,8 @@ class Connections:
 
     def waits(self, client: Client) -> None:
         """Its request is answered; it waits for its client from now on."""
+        mine = self._of[client.address]
+        mine[client] = mine.pop(client)
         self._waiting[client] = None
 
     def works(self, client: Client) -> None:

@@ -10,7 +10,7 @@ from itertools import chain
 from operator import attrgetter
 from typing import Any
 
-from services.chassis.domain import RunEffect, ScheduledCommand
+from services.chassis.domain import Lane, RunEffect, ScheduledCommand
 from services.chassis.foundation.codec import Decoder
 from services.contracts.base import Upcast, is_contract, is_integration_event, snake
 from services.contracts.centres import ids_of
@@ -136,6 +136,7 @@ class Effect:
 
     run: Callable[..., Iterable[Any]]
     adapter: Callable[[], Any]
+    lane: Lane = "normal"
 
     @property
     def name(self) -> str:
@@ -144,11 +145,13 @@ class Effect:
 
 
 class RetryLater(Exception):
-    """An effect found its counterpart busy or away; ``after`` seconds is a good time to ask again."""
+    """An effect found its counterpart busy or away. It is run again after about ``after`` seconds, then after twice as
+    long each time, up to ``at_most`` seconds. ``alarm``: somebody has to look at it at once.
+    """
 
-    def __init__(self, why: str, after: float = 1.0) -> None:
+    def __init__(self, why: str, after: float = 1.0, at_most: float = 300.0, alarm: bool = False) -> None:
         super().__init__(why)
-        self.after = after
+        self.after, self.at_most, self.alarm = after, at_most, alarm
 
 
 @dataclass(frozen=True)
@@ -194,7 +197,7 @@ class Service:
         self.projections = list(chain.from_iterable(c.projections for c in capabilities))
         self.policies = list(chain.from_iterable(c.policies for c in capabilities))
         self.queries = list(chain.from_iterable(c.queries for c in capabilities))
-        self.schedule_of = {s.event: s.jobs for c in capabilities for s in c.schedules}
+        self.schedule_of = {event: _jobs_of(made) for event, made in _schedules(capabilities).items()}
         self.effect_of = {e.name: e for c in capabilities for e in c.effects}
         self.upcasts = {k: v for c in capabilities for k, v in c.upcasts.items()}
         self.handler_of = {h.command: h for h in self.commands}
@@ -282,3 +285,17 @@ class Service:
     def sources(self) -> tuple[str, ...]:
         """The services that this one subscribes to."""
         return tuple(sorted({source for source, _ in self.subscribed}))
+
+
+def _schedules(capabilities: Iterable[Capability]) -> dict[type, list[Schedule]]:
+    table: dict[type, list[Schedule]] = {}
+    for schedule in chain.from_iterable(c.schedules for c in capabilities):
+        table.setdefault(schedule.event, []).append(schedule)
+    return table
+
+
+def _jobs_of(schedules: list[Schedule]) -> Callable[[Any], Iterable[ScheduledCommand | RunEffect]]:
+    """What all capabilities schedule from one event, in their order."""
+    if len(schedules) == 1:
+        return schedules[0].jobs
+    return lambda event: chain.from_iterable(schedule.jobs(event) for schedule in schedules)

@@ -11,7 +11,7 @@ from services.chassis.foundation import metrics
 from services.chassis.messaging import subscriber
 from services.chassis.messaging.parked import SOON, ParkedEvents, Retrier
 from services.chassis.messaging.same_log import EpochChanged
-from services.chassis.messaging.subscriber import PATIENCE, TRIES, OutOfOrder, Subscriber
+from services.chassis.messaging.subscriber import AFTER_ONE, PATIENCE, TRIES, OutOfOrder, Subscriber
 from services.rentals.checkout.model import StartRental
 from services.rentals.house_rules.model import NoHouseRules
 from services.rentals.inventory_items.projections import evolve_item
@@ -169,6 +169,16 @@ class TestTrouble:
             desk.subscriber._steady = lambda: waited  # it was stopped for so long: that alone is no wait
         assert desk.subscriber.receive(published) == 4
         assert desk.rows("SELECT position, out_of_order FROM parked") == [(4, True)]
+
+        # and the next that waits for it does not pause the others again, until a while has passed
+        about["barcode"] = "NG-C10-002"
+        published = [desk.inventory.publishes("item.made_ready", "item-gwangju-namgu.NG-C10-002", **about, **UNTIED)]
+        assert desk.subscriber.receive(published) == 5
+        desk.subscriber._steady = lambda: waited + AFTER_ONE
+        about["barcode"] = "NG-C10-003"
+        published = [desk.inventory.publishes("item.made_ready", "item-gwangju-namgu.NG-C10-003", **about, **UNTIED)]
+        with pytest.raises(OutOfOrder):
+            desk.subscriber.receive(published)
 
     def test_what_came_too_early_is_taken_in_by_itself_when_its_time_has_come(self, desk, missing, monkeypatch):
         desk.subscriber.receive(desk.inventory.stock("NG-C10-001", "NG-C10-002"))

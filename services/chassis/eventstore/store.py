@@ -39,8 +39,9 @@ _CURSOR = (
     " (SELECT json_agg(DISTINCT stream) FROM parked WHERE source = %s)"
 )
 _ENQUEUE = (
-    "INSERT INTO job (id, name, due, data, meta) SELECT id, name, due, data, meta FROM jsonb_to_recordset(%s::jsonb)"
-    " AS j (id uuid, name text, due timestamptz, data jsonb, meta jsonb) ON CONFLICT (id) DO NOTHING"
+    "INSERT INTO job (id, name, lane, due, since, data, meta) SELECT id, name, lane, due, due, data, meta"
+    " FROM jsonb_to_recordset(%s::jsonb) AS j (id uuid, name text, lane text, due timestamptz, data jsonb, meta jsonb)"
+    " ON CONFLICT (id) DO NOTHING"
 )
 _MOVE = (
     "INSERT INTO subscription (source, epoch, position, event_id, types) VALUES (%s, %s, %s, %s, %s)"

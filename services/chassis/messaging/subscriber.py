@@ -33,6 +33,9 @@ ReadFeed = Callable[[int], Page]
 # How long to retry an event that depends on another source before parking it. Consumption is paused meanwhile; a
 # minimum of tries covers a process that stood still.
 PATIENCE, TRIES = 30.0, 10  # seconds
+# How long nothing is waited for after a wait without success: what the other source has lost never comes, and each
+# event that depends on it would pause consumption again. What is parked meanwhile is retried automatically.
+AFTER_ONE = 300.0  # seconds
 JUMP = 1000  # positions: a message that is further ahead of the one before it is looked up in the feed
 WAITS = (refusals.UNAVAILABLE, refusals.NOT_FOUND)  # kinds of refusals of policies' commands that time may mend
 
@@ -78,6 +81,7 @@ class Subscriber:
         self._contracts = contracts_of(source)
         self.may_have_parked = True  # whether events may be parked that were only out of order: unknown at a start
         self._awaited: tuple[int, float, int] = (0, 0.0, 0)  # position, since when, tries
+        self._waits_again_at = float("-inf")
         self._known: Cursor | None = None  # the cursor as last committed or read here; it never goes back
         self._checked = False  # whether the feed said since the start that its log is the one of the cursor
         self.strays: list[Message] = []  # what was delivered and never published; who has settled them clears it
@@ -205,7 +209,10 @@ class Subscriber:
         if position != message.position:
             since, tries = now, 0
         self._awaited = (message.position, since, tries + 1)
-        return now - since < PATIENCE or tries < TRIES
+        worth = now >= self._waits_again_at and (now - since < PATIENCE or tries < TRIES)
+        if not worth and now >= self._waits_again_at:
+            self._waits_again_at = now + AFTER_ONE
+        return worth
 
     def _park(self, message: Message, error: Exception, from_feed: bool) -> int:
         out_of_order = is_out_of_order(error)

@@ -69,7 +69,8 @@ def allow(*keys: dict[str, Any], revoked: dict[str, Any] | None = None) -> tuple
 
 def settings(sources: dict[str, str]) -> Settings:
     """The settings of a gateway under test."""
-    return Settings("127.0.0.1", 0, sources, SECRET, *allow(TOKEN_KEY), PSEUDONYM_SECRET, CENTRE, "error", rates=RATES)
+    secrets = (SECRET, *allow(TOKEN_KEY), PSEUDONYM_SECRET)
+    return Settings("127.0.0.1", 0, sources, *secrets, CENTRE, "error", proxies=("127.0.0.9",), rates=RATES)
 
 
 class Gateway:
@@ -85,7 +86,7 @@ class Gateway:
 
     async def _serve(self) -> None:
         metrics, configured = Metrics(), settings(self.sources)
-        self.connections = Connections(metrics, most=MOST, most_of_one=MOST_OF_ONE, proxies=["127.0.0.9"])
+        self.connections = Connections(metrics, most=MOST, most_of_one=MOST_OF_ONE, proxies=configured.proxies)
         app = build(configured, metrics=metrics, deadline=DEADLINE)
         config = uvicorn.Config(app, port=0, **{**server(configured, self.connections), "loop": "none"})
         self.server = uvicorn.Server(config)

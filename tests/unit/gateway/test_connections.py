@@ -144,7 +144,7 @@ class TestHead:
             (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", 501, "unknown_method"),  # TLS
             (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 400, "bad_request"),
             (b"BREW /livez HTTP/1.1\r\nHost: a\r\n\r\n", 501, "unknown_method"),
-            (b"QUERY /v1/rentals HTTP/1.1\r\nHost: a\r\n\r\n", 501, "unknown_method"),
+            (b"QUERY /v1/rentals HTTP/1.1\r\nHost: a\r\n\r\n", 405, "method_not_allowed"),
             (b"CONNECT a:443 HTTP/1.1\r\nHost: a\r\n\r\n", 501, "unknown_method"),
             (b"GET /livez HTTP/1.1\r\nHost: a\r\nContent-Length: -1\r\n\r\n", 400, "bad_request"),
             (b"GET /livez HTTP/1.1\r\nHost: a\r\nNo colon\r\n\r\n", 400, "bad_request"),
@@ -240,7 +240,8 @@ class TestPipelining:
 
 class TestNumbers:
     def test_of_one_address_the_one_idle_for_longest_makes_way(self, gateway: Gateway, raw: Callable[..., Raw]) -> None:
-        first, second = raw(), raw()
+        second, first = raw(), raw()
+        second.send(LIVEZ).answers()  # so it has waited for less time, though it came first
         wait_for(lambda: known(gateway) == 2)
         others = [raw() for _ in range(MOST_OF_ONE - 2)]
         wait_for(lambda: known(gateway) == MOST_OF_ONE)
@@ -253,6 +254,16 @@ class TestNumbers:
         clients = [raw("127.0.0.9") for _ in range(MOST_OF_ONE + 5)]
         for client in (clients[0], clients[-1]):
             assert client.send(LIVEZ).answers()[0][0] == 200
+
+    def test_behind_a_proxy_each_client_is_counted(self, raw: Callable[..., Raw]) -> None:
+        def left(connection: Raw, client: str) -> int:
+            asked = b"GET /docs HTTP/1.1\r\nHost: x\r\nX-Forwarded-For: %s\r\n\r\n" % client.encode()
+            ((_, headers, _),) = connection.send(asked).answers()
+            return int(headers["ratelimit"].partition("r=")[2].partition(";")[0])
+
+        proxy, stranger = raw("127.0.0.9"), raw("127.0.0.8")
+        assert left(proxy, "192.0.2.7") == left(proxy, "192.0.2.8") > left(proxy, "192.0.2.7")
+        assert left(stranger, "192.0.2.9") > left(stranger, "192.0.2.10")  # who is no proxy is not believed
 
     def test_in_all_the_one_idle_for_longest_makes_way(self, gateway: Gateway, raw: Callable[..., Raw]) -> None:
         first = raw("127.0.0.2")

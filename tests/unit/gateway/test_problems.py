@@ -148,7 +148,11 @@ def test_method_not_allowed(desk: Client) -> None:
 
 
 def test_a_method_from_elsewhere(gateway: Gateway) -> None:
-    check(Client(gateway.url, None).request("MKCOL", "/v1/rentals"), 501, "unknown_method")
+    for method in ("MKCOL", "QUERY"):
+        answer = Client(gateway.url, None).request(method, "/v1/rentals")
+        check(answer, 405, "method_not_allowed")
+        assert answer.headers["Allow"] == "GET, HEAD, POST"
+        check(Client(gateway.url, None).request(method, "/v1/unicorns"), 404, "unknown_path")
 
 
 def test_head_is_a_get_without_its_body(desk: Client, stage: Stage) -> None:

@@ -99,7 +99,9 @@ create table policy_refusal (                      -- refused commands of polici
 create table job (                                 -- scheduled commands and effects, enqueued with their event
     id uuid primary key,
     name text not null,
+    lane text not null,                            -- jobs of one lane never wait for those of another
     due timestamptz not null,
+    since timestamptz not null,                    -- when it was due first
     data jsonb not null,
     meta jsonb not null,
     attempts integer not null default 0,
@@ -107,7 +109,8 @@ create table job (                                 -- scheduled commands and eff
     leased_until timestamptz,
     leased_by text                                 -- a worker that starts again takes back what it had
 );
-create index job_due on job (due);
+create index job_next on job (lane, name, due);
+create index job_failing on job (lane, name, since) where error is not null;
 
 create table job_done (                            -- jobs that are done, as long as somebody may want to look at them
     id uuid not null,
