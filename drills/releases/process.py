@@ -54,14 +54,12 @@ class Process:
         raise RuntimeError(f"{self.log.name} does not get ready: {self.log.read_text()[-2000:]}")
 
     def refusal(self) -> str:
-        """What it says when it refuses to start. Raises subprocess.TimeoutExpired when it runs."""
-        self._process.wait(PATIENCE)
-        return self.log.read_text().strip()
-
-    @property
-    def code(self) -> int | None:
-        """The exit code; None while it runs."""
-        return self._process.poll()
+        """What it says when it refuses to start; "" when it serves."""
+        try:
+            self.wait_ready()
+        except RuntimeError:
+            return self.log.read_text().strip()
+        return ""
 
     def stop(self) -> None:
         """End it in order."""

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from random import Random
 
 from drills.simulation.disk import Disk
-from services.billing.adapters.card_terminal import PaymentAnswer
+from services.billing.adapters.card_terminal import PaymentAnswer, PaymentState
 from services.chassis.service import RetryLater
 from services.contracts.base import centre_of, id_of
 from services.notifications.adapters.channel import Letter, Undeliverable
@@ -17,7 +17,10 @@ from services.notifications.messages.letters import Draft
 from services.notifications.messages.model import Notice
 from services.notifications.rental_summaries.model import Centre, RentalSummary
 
-APPROVED, DECLINED, PENDING, CANCELLED = "approved", "declined", "pending", "cancelled"
+APPROVED: PaymentState = "approved"
+DECLINED: PaymentState = "declined"
+PENDING: PaymentState = "pending"
+CANCELLED: PaymentState = "cancelled"
 WORDINGS = read_wordings()
 
 
@@ -26,7 +29,7 @@ class Booked:
     """What the terminal remembers of an id."""
 
     amount_krw: int = 0
-    state: str = PENDING
+    state: PaymentState = PENDING
     approves_at: datetime | None = None
     number: str | None = None
     refunded_krw: int = 0
@@ -85,6 +88,7 @@ class CardTerminal:
         return PaymentAnswer(
             id=payment_id,
             state=booked.state,
+            amount_krw=booked.amount_krw or None,
             approval_number=booked.number,
             reason=reason,
             refunded_krw=booked.refunded_krw,

@@ -48,10 +48,13 @@ class WaitingJob:
     """A job that is not done."""
 
     id: UUID
+    lane: str
     name: str
     due: datetime
+    since: datetime
     data: bytes
     meta: bytes
+    failed: bool = False
     attempts: int = 0
     leased_until: datetime | None = None
     leased_by: str | None = None
@@ -145,7 +148,8 @@ class Disk:
             self.parked.pop(place, None)
         for job in uow.jobs:
             if job.id not in self.jobs and job.id not in self.done:
-                self.jobs[job.id] = WaitingJob(job.id, job.name, job.due, encode(job.data), encode(job.meta))
+                data, meta = encode(job.data), encode(job.meta)
+                self.jobs[job.id] = WaitingJob(job.id, job.lane, job.name, job.due, job.due, data, meta)
         if uow.job_done:
             self.jobs.pop(uow.job_done, None)
             self.done.add(uow.job_done)

@@ -12,7 +12,7 @@ from drills.simulation.stage import Postponed
 from services.chassis.commands.handler import execute
 from services.chassis.foundation import database
 from services.chassis.foundation.signals import Signal
-from services.chassis.jobs.worker import AT_ONCE, LEASE, Worker
+from services.chassis.jobs.worker import Worker
 from services.chassis.messaging import consumer_loop
 from services.chassis.messaging.feed import Page
 from services.chassis.messaging.parked import Retrier
@@ -127,7 +127,7 @@ class Working:
         if not self._claimed:
             try:
                 self._begun = self._begun or self._worker.begin()
-                self._claimed = self._queue.claim(self._process.clock(), AT_ONCE, LEASE)
+                self._claimed = self._worker.claim()
             except database.UNAVAILABLE as error:
                 return str(error)
             return f"claimed {len(self._claimed)}"

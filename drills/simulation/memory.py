@@ -1,6 +1,6 @@
 """A service's ways to its disk: what the chassis has in Postgres, here in memory. ``reach`` raises when it breaks."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -13,6 +13,7 @@ from services.chassis.eventstore.records import Lookup, Opened
 from services.chassis.eventstore.unit_of_work import UnitOfWork
 from services.chassis.foundation import database
 from services.chassis.foundation.codec import convert, decode, encode
+from services.chassis.jobs.queue import Waiting, Wanted, by_turn
 from services.chassis.messaging.envelope import Message
 from services.chassis.messaging.feed import Page
 from services.chassis.messaging.relay import SILENT
@@ -149,22 +150,44 @@ class MemoryJobQueue:
         self._put(replace(job, leased_until=None) for job in leased)
         return len(leased)
 
-    def claim(self, now: datetime, limit: int, lease: timedelta) -> list[dict[str, Any]]:
+    def waiting(self, now: datetime) -> list[Waiting]:
+        """What waits, by lane and name."""
+        self._reach("waiting")
+        jobs, kinds = self._disk.jobs.values(), {(job.lane, job.name) for job in self._disk.jobs.values()}
+        return [
+            Waiting(
+                *kind,
+                min((j.due for j in jobs if (j.lane, j.name) == kind and _free(j, now)), default=None),
+                min((j.since for j in jobs if (j.lane, j.name) == kind and j.failed), default=None),
+            )
+            for kind in sorted(kinds)
+        ]
+
+    def claim(
+        self, now: datetime, wanted: Sequence[Wanted], held: Collection[UUID], lease: timedelta
+    ) -> list[dict[str, Any]]:
         """Lease the jobs that are due."""
         self._reach("claim")
-        jobs = self._disk.jobs.values()
-        free = [j for j in jobs if j.due <= now and (j.leased_until is None or j.leased_until < now)]
-        first = sorted(free, key=lambda job: job.due)[:limit]
+        claimed: list[WaitingJob] = []
         until, worker = now + lease, self._worker
-        claimed = [replace(job, leased_until=until, leased_by=worker, attempts=job.attempts + 1) for job in first]
+        for lane, name, most in wanted:
+            jobs = [j for j in self._disk.jobs.values() if (j.lane, j.name) == (lane, name) and j.id not in held]
+            free = sorted((j for j in jobs if j.due <= now and _free(j, now)), key=lambda job: job.due)[:most]
+            claimed += [replace(j, leased_until=until, leased_by=worker, attempts=j.attempts + 1) for j in free]
         self._put(claimed)
-        return [dict(vars(job)) for job in claimed]
+        return sorted((dict(vars(job)) for job in claimed), key=by_turn)
+
+    def renew(self, held: Collection[UUID], until: datetime) -> None:
+        """Keep jobs leased."""
+        self._reach("renew")
+        mine = [job for id in held if (job := self._disk.jobs.get(id)) and job.leased_by == self._worker]
+        self._put(replace(job, leased_until=until) for job in mine)
 
     def postpone(self, id: UUID, due: datetime, error: str) -> None:
         """Put a job back."""
         self._reach("postpone")
-        if id in self._disk.jobs:
-            self._put([replace(self._disk.jobs[id], due=due, leased_until=None)])
+        if (job := self._disk.jobs.get(id)) and job.leased_by == self._worker:
+            self._put([replace(job, due=due, leased_until=None, failed=True)])
 
     def _put(self, jobs: Iterable[WaitingJob]) -> None:
         self._disk.jobs.update({job.id: job for job in jobs})
@@ -176,6 +199,10 @@ class MemoryJobQueue:
     def next_due(self) -> datetime | None:
         """When the next waiting job is due."""
         return self._disk.next_due
+
+
+def _free(job: WaitingJob, now: datetime) -> bool:
+    return job.leased_until is None or job.leased_until < now
 
 
 class MemoryParkedEvents:

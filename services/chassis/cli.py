@@ -18,7 +18,7 @@ from services.chassis.messaging.parked import ParkedEvents, Retrier
 from services.chassis.messaging.rabbitmq import BrokerUnavailable, purge_queue
 from services.chassis.messaging.subscriber import SourceUnavailable, Subscriber
 from services.chassis.process.runtime import clock, service_named
-from services.chassis.readmodels.rebuild import ViewUnknown, back, rebuild
+from services.chassis.readmodels.rebuild import Disturbed, ViewUnknown, back, rebuild
 from services.chassis.readmodels.resume import NothingToResume, resume
 from services.chassis.readmodels.verify import verify
 from services.chassis.service import Service
@@ -28,6 +28,7 @@ FAILURES = (
     SettingMissing,
     MigrationChanged,
     ViewUnknown,
+    Disturbed,
     NothingToResume,
     BrokerUnavailable,
     SourceUnavailable,
@@ -77,7 +78,9 @@ def verify_(name: str, as_json: bool) -> None:
     else:
         for difference in verdict.differences:
             click.echo(str(difference))
-        click.echo(f"{name}: {verdict.events} events, {verdict.rows} rows, {len(verdict.differences)} differences")
+        click.echo(f"{name}: {verdict.events} events, {verdict.rows} rows, {sum(verdict.found.values())} differences")
+        for source, position in verdict.dropped:
+            click.echo(f"{name}: left out by you: {source} {position}")
         if verdict.left_out:
             click.echo(f"{name}: not compared while events are parked: {', '.join(verdict.left_out)}")
     sys.exit(1 if verdict.differences or verdict.left_out else 0)

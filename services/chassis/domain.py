@@ -8,14 +8,16 @@ list of events``; it may raise :class:`Refused`, and deciding a command that is 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, ClassVar, Protocol, TypeVar, dataclass_transform
+from typing import Any, ClassVar, Literal, Protocol, TypeVar, dataclass_transform, get_args
 
 from services.contracts import refusals
 from services.contracts.base import command, declared, snake, value
 
 __all__ = [
+    "LANES",
     "Delete",
     "Join",
+    "Lane",
     "OtherCentre",
     "Read",
     "Refused",
@@ -35,6 +37,9 @@ __all__ = [
 S = TypeVar("S")
 C = TypeVar("C", bound=type)
 F = TypeVar("F", bound=Callable[..., Any])
+Lane = Literal["urgent", "normal", "bulk"]
+"""Jobs of one lane never wait for those of another."""
+LANES: tuple[Lane, ...] = get_args(Lane)
 
 
 @dataclass_transform(frozen_default=True, kw_only_default=True)
@@ -180,11 +185,16 @@ class ScheduledCommand:
 
     command: Any
     due: datetime
+    lane: Lane = "normal"
 
 
 @dataclass(frozen=True)
 class RunEffect:
-    """A job: call out with ``effect`` as soon as its event is committed. ``data`` is JSON, and nothing personal."""
+    """A job: call out with ``effect`` as soon as its event is committed. ``data`` is JSON, and nothing personal.
+
+    ``lane`` is another one than the effect's where this job is more or less urgent than most.
+    """
 
     effect: Callable[..., Iterable[Any]]
     data: dict[str, Any]
+    lane: Lane | None = None

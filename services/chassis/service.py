@@ -10,11 +10,12 @@ from itertools import chain
 from operator import attrgetter
 from typing import Any
 
-from services.chassis.domain import RunEffect, ScheduledCommand
+from services.chassis.domain import Lane, RunEffect, ScheduledCommand
 from services.chassis.foundation.codec import Decoder
 from services.contracts.base import Upcast, is_contract, is_integration_event, snake
 from services.contracts.centres import ids_of
 
+Jobs = Callable[[Any], Iterable[ScheduledCommand | RunEffect]]
 Row = Any
 Event = Any
 Keys = Callable[[Any], str | Iterable[str]]  # the key of the one row that an event touches, or the keys of many
@@ -124,7 +125,7 @@ class Schedule:
     """Turns an own event into jobs, enqueued with it."""
 
     event: type
-    jobs: Callable[[Any], Iterable[ScheduledCommand | RunEffect]]
+    jobs: Jobs
 
 
 @dataclass(frozen=True)
@@ -136,6 +137,7 @@ class Effect:
 
     run: Callable[..., Iterable[Any]]
     adapter: Callable[[], Any]
+    lane: Lane = "normal"
 
     @property
     def name(self) -> str:
@@ -144,22 +146,26 @@ class Effect:
 
 
 class RetryLater(Exception):
-    """An effect found its counterpart busy or away; ``after`` seconds is a good time to ask again."""
+    """An effect found its counterpart busy or away. It is run again after about ``after`` seconds, then after twice as
+    long each time, up to ``at_most`` seconds. ``alarm``: somebody has to look at it at once.
+    """
 
-    def __init__(self, why: str, after: float = 1.0) -> None:
+    def __init__(self, why: str, after: float = 1.0, at_most: float = 300.0, alarm: bool = False) -> None:
         super().__init__(why)
-        self.after = after
+        self.after, self.at_most, self.alarm = after, at_most, alarm
 
 
 @dataclass(frozen=True)
 class SqlQuery:
     """A named read of own views: ``sql`` yields one JSON document; ``contract`` holds its parameters.
 
+    Where the text depends on which parameters are given, ``sql`` makes it of them.
+
     With an ``aggregate`` the read is of one row of that state; it can then be waited for, and read as of an instant.
     """
 
     contract: type
-    sql: str
+    sql: str | Callable[[Mapping[str, Any]], str]
     aggregate: type | None = None
 
 
@@ -194,7 +200,7 @@ class Service:
         self.projections = list(chain.from_iterable(c.projections for c in capabilities))
         self.policies = list(chain.from_iterable(c.policies for c in capabilities))
         self.queries = list(chain.from_iterable(c.queries for c in capabilities))
-        self.schedule_of = {s.event: s.jobs for c in capabilities for s in c.schedules}
+        self.schedule_of = {s.event: _jobs_of(s.event, capabilities) for c in capabilities for s in c.schedules}
         self.effect_of = {e.name: e for c in capabilities for e in c.effects}
         self.upcasts = {k: v for c in capabilities for k, v in c.upcasts.items()}
         self.handler_of = {h.command: h for h in self.commands}
@@ -282,3 +288,11 @@ class Service:
     def sources(self) -> tuple[str, ...]:
         """The services that this one subscribes to."""
         return tuple(sorted({source for source, _ in self.subscribed}))
+
+
+def _jobs_of(
+    event: type, capabilities: Iterable[Capability]
+) -> Callable[[Any], Iterable[ScheduledCommand | RunEffect]]:
+    """What all capabilities schedule from an event, in their order."""
+    found = [schedule.jobs for c in capabilities for schedule in c.schedules if schedule.event is event]
+    return found[0] if len(found) == 1 else lambda event: chain.from_iterable(jobs(event) for jobs in found)

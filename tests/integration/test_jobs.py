@@ -1,19 +1,27 @@
-"""Scheduled commands and effects: done once each in effect, whatever interrupts them."""
+"""Scheduled commands and effects: done once each in effect, whatever interrupts them; no lane waits for another."""
 
 from __future__ import annotations
 
+import threading
 from datetime import datetime, timedelta
+from uuid import UUID, uuid4
 
 import psycopg
 import pytest
+from prometheus_client import REGISTRY
+from structlog.testing import capture_logs
 
+from services.chassis.eventstore.records import Job
 from services.chassis.foundation.signals import Signal
-from services.chassis.jobs.queue import PostgresJobQueue
-from services.chassis.jobs.worker import Worker
+from services.chassis.jobs.queue import PostgresJobQueue, Wanted
+from services.chassis.jobs.worker import LEASE, LONGEST, Worker, pause
 from services.chassis.service import Capability, Effect, RetryLater, Service
 from services.rentals.checkout.model import StartRental
 from tests.support.centre import CENTRE, MONDAY, Desk, lend
 from tests.support.waiting import wait_for
+
+ANSWER_BY = MONDAY + timedelta(seconds=120)
+EXPIRY = [Wanted("normal", "expire_payment", 8)]
 
 
 class Clock:
@@ -31,13 +39,24 @@ def desk(fresh):
     return Desk(fresh("rentals").app).opened("NG-C10-001", "NG-C10-002")
 
 
-def worker(desk, at, service=None):
+def worker(desk, at, service=None, name=""):
     service = service or desk.store.service
-    return Worker(service, desk.store, PostgresJobQueue(desk.store.pool), Clock(at), Signal())
+    return Worker(service, desk.store, PostgresJobQueue(desk.store.pool, name), Clock(at), Signal())
+
+
+def queue(desk, name=""):
+    return PostgresJobQueue(desk.store.pool, name)
 
 
 def state(desk):
     return desk.rows("SELECT state, cancelled_because FROM rental")[0]
+
+
+def enqueue(desk, name, lane, count=1, due=MONDAY, data=None):
+    """Jobs that wait."""
+    with desk.store.begin() as uow:
+        uow.jobs += [Job(uuid4(), name, lane, due, data or {}, {"centre": CENTRE}) for _ in range(count)]
+        uow.commit()
 
 
 class TestScheduledCommands:
@@ -66,7 +85,7 @@ class TestScheduledCommands:
     def test_one_that_runs_twice_has_one_effect(self, desk):
         desk.do(lend(desk.resident(), "NG-C10-001"))
         late = worker(desk, MONDAY + timedelta(seconds=120))
-        (job,) = PostgresJobQueue(desk.store.pool).claim(MONDAY + timedelta(seconds=120), 8, timedelta(seconds=60))
+        (job,) = queue(desk).claim(ANSWER_BY, EXPIRY, (), LEASE)
         late.do(job)
         late.do(job)
         assert desk.rows("SELECT count(*) FROM event WHERE type = 'rental.cancelled'") == [(1,)]
@@ -75,45 +94,41 @@ class TestScheduledCommands:
         (lent,) = desk.do(lend(desk.resident(), "NG-C10-001"))
         desk.own(StartRental(rental_id=lent["result"]["rental_id"], payment_id=f"{CENTRE}.p"))
         due = lent["result"]["due_at"]
-        jobs = PostgresJobQueue(desk.store.pool).claim(datetime.fromisoformat(due), 8, timedelta(seconds=60))
-        (overdue,) = (job for job in jobs if job["name"] == "mark_overdue")
+        wanted = [Wanted("normal", "mark_overdue", 8)]
+        (overdue,) = queue(desk).claim(datetime.fromisoformat(due), wanted, (), LEASE)
         worker(desk, datetime.fromisoformat(due) - timedelta(seconds=90)).do(overdue)
         assert desk.rows("SELECT overdue FROM rental") == [(True,)]
 
     def test_two_workers_share_the_jobs(self, desk):
         kim = desk.resident()
         desk.do(lend(kim, "NG-C10-001"), lend(kim, "NG-C10-002"))
-        jobs, at = PostgresJobQueue(desk.store.pool), MONDAY + timedelta(seconds=120)
-        first, second = jobs.claim(at, 1, timedelta(seconds=60)), jobs.claim(at, 8, timedelta(seconds=60))
+        one = [Wanted("normal", "expire_payment", 1)]
+        first, second = queue(desk).claim(ANSWER_BY, one, (), LEASE), queue(desk).claim(ANSWER_BY, EXPIRY, (), LEASE)
         assert len(first) == len(second) == 1 and first[0]["id"] != second[0]["id"]
 
     def test_a_job_whose_worker_died_is_taken_over_when_its_lease_ends(self, desk):
         desk.do(lend(desk.resident(), "NG-C10-001"))
-        jobs, at = PostgresJobQueue(desk.store.pool), MONDAY + timedelta(seconds=120)
-        assert jobs.claim(at, 8, timedelta(seconds=60))
-        assert not jobs.claim(at + timedelta(seconds=59), 8, timedelta(seconds=60))
-        assert jobs.claim(at + timedelta(seconds=61), 8, timedelta(seconds=60))
+        jobs = queue(desk)
+        assert jobs.claim(ANSWER_BY, EXPIRY, (), LEASE)
+        assert not jobs.claim(ANSWER_BY + timedelta(seconds=59), EXPIRY, (), LEASE)
+        assert jobs.claim(ANSWER_BY + timedelta(seconds=61), EXPIRY, (), LEASE)
 
     def test_a_worker_that_starts_again_takes_back_what_it_had_and_nothing_of_others(self, desk):
         kim = desk.resident()
         desk.do(lend(kim, "NG-C10-001"), lend(kim, "NG-C10-002"))
-        at, lease = MONDAY + timedelta(seconds=120), timedelta(seconds=60)
-        mine, other = (
-            PostgresJobQueue(desk.store.pool, "desk-1 :8001"),
-            PostgresJobQueue(desk.store.pool, "desk-2 :8001"),
-        )
-        (job,) = mine.claim(at, 1, lease)
-        assert len(other.claim(at, 8, lease)) == 1
-        again = PostgresJobQueue(desk.store.pool, "desk-1 :8001")
-        assert not again.claim(at, 8, lease)
+        mine, other = queue(desk, "desk-1 :8001"), queue(desk, "desk-2 :8001")
+        (job,) = mine.claim(ANSWER_BY, [Wanted("normal", "expire_payment", 1)], (), LEASE)
+        assert len(other.claim(ANSWER_BY, EXPIRY, (), LEASE)) == 1
+        again = queue(desk, "desk-1 :8001")
+        assert not again.claim(ANSWER_BY, EXPIRY, (), LEASE)
         assert again.take_back() == 1
-        assert [taken["id"] for taken in again.claim(at, 8, lease)] == [job["id"]]
+        assert [taken["id"] for taken in again.claim(ANSWER_BY, EXPIRY, (), LEASE)] == [job["id"]]
 
     def test_what_a_worker_had_done_it_does_not_take_back(self, desk):
         desk.do(lend(desk.resident(), "NG-C10-001"))
         late = worker(desk, MONDAY + timedelta(seconds=120))
         assert late.step() == 1
-        assert PostgresJobQueue(desk.store.pool).take_back() == 0
+        assert queue(desk).take_back() == 0
 
 
 class TestEffects:
@@ -139,25 +154,11 @@ class TestEffects:
         def busy(_, data):
             raise RetryLater("the terminal is busy", after=7)
 
-        at = MONDAY + timedelta(seconds=120)
-        worker(desk, at, self.calling_out(desk, busy)).step()
+        worker(desk, ANSWER_BY, self.calling_out(desk, busy)).step()
         wait_for(lambda: desk.rows("SELECT error FROM job WHERE error IS NOT NULL"))
-        ((due, error),) = desk.rows("SELECT due, error FROM job")
-        assert (due, error) == (at + timedelta(seconds=7), "the terminal is busy")
-
-    def test_one_that_found_the_database_away_does_not_wait_longer_each_time(self, desk):
-        desk.do(lend(desk.resident(), "NG-C10-001"))
-
-        def restarting(_, data):
-            raise psycopg.OperationalError("terminating connection due to administrator command")
-
-        at, tired = MONDAY + timedelta(seconds=120), timedelta(seconds=60)
-        for n in range(8):
-            PostgresJobQueue(desk.store.pool).claim(at - tired * (8 - n) * 2 + timedelta(days=1), 8, tired)
-        (job,) = PostgresJobQueue(desk.store.pool).claim(at + timedelta(days=2), 8, tired)
-        assert job["attempts"] > 5
-        worker(desk, at, self.calling_out(desk, restarting)).do(job)
-        assert desk.rows("SELECT due, leased_until FROM job") == [(at + timedelta(seconds=1), None)]
+        ((due, since, error),) = desk.rows("SELECT due, since, error FROM job")
+        assert timedelta(seconds=5) <= due - ANSWER_BY <= timedelta(seconds=7)
+        assert (since, error) == (ANSWER_BY, "the terminal is busy")
 
     def test_one_that_breaks_is_tried_again_later_and_blocks_no_other(self, desk):
         kim = desk.resident()
@@ -172,3 +173,80 @@ class TestEffects:
         worker(desk, MONDAY + timedelta(seconds=120), self.calling_out(desk, run)).step()
         wait_for(lambda: desk.rows("SELECT 1 FROM rental WHERE state = 'out'"))
         wait_for(lambda: desk.rows("SELECT 1 FROM job WHERE error LIKE '%%our own fault%%'"))
+
+    @pytest.mark.parametrize(
+        ("failure", "longest"),
+        [
+            (RetryLater("away"), LONGEST),
+            (RetryLater("asked again while somebody waits", at_most=2.0), 2.0),
+            (psycopg.OperationalError("terminating connection"), 10.0),
+            (ZeroDivisionError("our own fault"), LONGEST),
+        ],
+    )
+    def test_one_that_goes_on_failing_waits_longer_each_time_up_to_a_bound(self, desk, failure, longest):
+        desk.do(lend(desk.resident(), "NG-C10-001"))
+
+        def fails(_, data):
+            raise failure
+
+        waits, working = [], worker(desk, ANSWER_BY, self.calling_out(desk, fails))
+        for _ in range(12):
+            (job,) = working.claim()
+            working.do(job)
+            ((due,),) = desk.rows("SELECT due FROM job")
+            waits.append((due - working._clock.now).total_seconds())
+            working._clock.now = due
+        assert 0.7 < waits[0] <= 1.0 and 0.7 * longest < waits[-1] <= longest
+        assert waits == sorted(waits)
+
+    def test_those_that_failed_together_do_not_come_back_together(self):
+        jobs = [{"id": UUID(int=n), "attempts": 5} for n in range(100)]
+        waits = [pause(job, 1.0, LONGEST) for job in jobs]
+        assert len(set(waits)) == 100 and all(12 <= wait <= 16 for wait in waits)
+
+    def test_one_that_does_not_succeed_rings(self, desk):
+        enqueue(desk, "expire_payment", "normal", data={"rental_id": f"{CENTRE}.r"})
+
+        def fails(_, data):
+            raise RetryLater("away", at_most=1.0)
+
+        working = worker(desk, MONDAY, self.calling_out(desk, fails))
+        with capture_logs() as said:
+            for _ in range(10):
+                (job,) = working.claim()
+                working.do(job)
+                working._clock.now += timedelta(seconds=6)
+            working.claim()
+        (line,) = [each for each in said if each["event"] == "job_does_not_succeed"]
+        assert (line["attempts"], line["why"], line["since"]) == (10, "away", MONDAY.isoformat())
+        assert REGISTRY.get_sample_value("nanum_jobs_late_seconds", {"name": "expire_payment"}) == 60
+
+    def test_one_that_takes_long_keeps_its_lease_and_is_not_begun_twice(self, desk):
+        desk.do(lend(desk.resident(), "NG-C10-001"))
+        begun, goes_on = [], threading.Event()
+
+        def slow(_, data):
+            begun.append(data)
+            assert goes_on.wait(30)
+            return [StartRental(rental_id=data["rental_id"], payment_id=f"{CENTRE}.p-1")]
+
+        service = self.calling_out(desk, slow)
+        mine, other = worker(desk, ANSWER_BY, service, "one"), worker(desk, ANSWER_BY, service, "two")
+        assert mine.step() == 1
+        for _ in range(9):  # three minutes, three times the length of a lease
+            for each in (mine, other):
+                each._clock.now += timedelta(seconds=20)
+            assert (mine.step(), other.step()) == (0, 0)
+        mine._clock.now += timedelta(hours=1)  # its own lease has ended, and still it is at hand
+        assert mine.step() == 0
+        goes_on.set()
+        wait_for(lambda: state(desk) == ("out", None))
+        assert len(begun) == 1
+
+
+class TestDoneJobs:
+    def test_one_can_be_looked_at_for_thirty_days_and_is_dropped_then(self, desk):
+        desk.do(lend(desk.resident(), "NG-C10-001"))
+        assert worker(desk, ANSWER_BY).step() == 1
+        assert desk.rows("SELECT name, due, attempts FROM job_done") == [("expire_payment", ANSWER_BY, 1)]
+        assert desk.rows("SELECT count(*) FROM job") == [(0,)]

@@ -14,7 +14,7 @@ from drills.simulation.memory import MemoryJobQueue, MemoryParkedEvents, MemoryS
 from services.chassis.commands.handler import execute
 from services.chassis.eventstore.records import Writes
 from services.chassis.eventstore.store import PostgresStore
-from services.chassis.jobs.queue import PostgresJobQueue
+from services.chassis.jobs.queue import PostgresJobQueue, Wanted
 from services.chassis.messaging.feed import Feed
 from services.chassis.messaging.parked import ParkedEvents
 from services.chassis.messaging.subscriber import Subscriber
@@ -107,13 +107,21 @@ def test_jobs_are_claimed_and_taken_back_alike(postgres, memory, disk):
     played(postgres), played(memory)
     queues = (PostgresJobQueue(postgres.pool), MemoryJobQueue(disk, reach))
     late, lease = MONDAY + timedelta(days=9), timedelta(seconds=60)
-    assert queues[0].next_due() == queues[1].next_due()
-    theirs, ours = (
-        [(str(job["id"]), job["name"], job["due"], job["attempts"]) for job in queue.claim(late, 8, lease)]
-        for queue in queues
-    )
+    theirs, ours = (queue.waiting(late) for queue in queues)
+    assert theirs == ours and {each.name for each in theirs} == {"expire_payment", "mark_overdue"}
+    wanted = [Wanted(each.lane, each.name, 8) for each in theirs]
+    names = ("id", "lane", "name", "due", "since", "attempts")
+    theirs, ours = ([[job[name] for name in names] for job in queue.claim(late, wanted, (), lease)] for queue in queues)
     assert theirs == ours and len(theirs) == 2
-    assert [queue.take_back() for queue in queues] == [2, 2]
+    (first, *_), (second, *_) = theirs
+    for queue in queues:
+        assert queue.claim(late + 2 * lease, wanted, [first, second], lease) == []
+        queue.renew([first], late + 3 * lease)
+        assert [job["id"] for job in queue.claim(late + 2 * lease, wanted, (), lease)] == [second]
+        queue.postpone(second, late + 9 * lease, "away")
+    theirs, ours = (queue.waiting(late + 2 * lease) for queue in queues)
+    assert theirs == ours and [each.failing_since for each in theirs].count(None) == 1
+    assert [queue.take_back() for queue in queues] == [1, 1]
 
 
 def test_events_are_parked_alike(postgres, memory, disk):

@@ -38,6 +38,7 @@ def desk(fresh, tmp_path):
         **os.environ,
         "NANUM_DATABASE_URL": database.app,
         "NANUM_INTERNAL_SECRET_FILE": str(secret),
+        "NANUM_FINGERPRINT_KEY_FILE": str(secret),
         "NANUM_LISTEN": "127.0.0.1:1",
         "NANUM_AMQP_URL": "amqp://nowhere",
         "NANUM_SOURCES": " ".join(f"{s}=http://127.0.0.1:9" for s in ("billing", "inventory", "notifications")),

@@ -75,6 +75,16 @@ class TestVerify:
             "parts_checklist",
         ]
 
+    def test_what_an_operator_left_out_is_left_out_here_too_and_said(self, desk):
+        poison = desk.inventory.publishes("item.made_ready", "item-gwangju-namgu.NG-C10-00001", barcode=17)
+        desk.subscriber.receive([poison])
+        assert ParkedEvents(desk.store.pool).drop("inventory", poison.position)
+        verdict = verify(SERVICE, desk.url, feeds(desk))
+        assert (verdict.differences, verdict.left_out) == ([], [])
+        assert verdict.dropped == [("inventory", poison.position)]
+        assert rebuild(SERVICE, desk.owner, feeds(desk)).views
+        assert differences(desk) == []
+
     @pytest.mark.parametrize(
         ("damage", "said"),
         [

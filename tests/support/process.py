@@ -138,6 +138,12 @@ def _answers(made: ServiceProcess) -> bool:
 
 def describe(service: ServiceProcess, *codes: str, manual: str = "Unfold and sit.") -> None:
     """Have inventory describe categories: an event each."""
+    answered = asked(service, *codes, manual=manual)
+    assert all("result" in outcome for outcome in answered.json()["outcomes"]), answered.text
+
+
+def asked(service: ServiceProcess, *codes: str, manual: str = "Unfold and sit.") -> requests.Response:
+    """The answer of inventory that was asked to describe categories."""
     commands = [
         {
             "id": str(uuid4()),
@@ -147,10 +153,9 @@ def describe(service: ServiceProcess, *codes: str, manual: str = "Unfold and sit
         }
         for code in codes
     ]
-    answered = requests.post(
+    return requests.post(
         f"{service.url}/commands",
         json={"commands": commands},
         headers={"Authorization": f"Bearer {SECRET}"},
-        timeout=20,
+        timeout=60,
     )
-    assert all("result" in outcome for outcome in answered.json()["outcomes"]), answered.text

@@ -3,7 +3,8 @@
 POST   /payments {id, amount_krw}    take an amount, once for each id -> {id, state, approval_number?, reason?}
 GET    /payments/{id}                what came of it; 404 when it was never seen
 POST   /payments/{id}/cancel         end it for good and give back what was taken -> {state, refunded_krw}
-GET    /payments                     totals: approved_krw, cancelled_krw, net_krw, and how many in each state
+GET    /payments?since=&after=       what is new or changed since an instant -> {payments: [...], next}
+GET    /totals                       approved_krw, cancelled_krw, net_krw, and how many in each state
 PUT    /behaviour {amount_krw, outcome, after_seconds}    outcome: approve, decline, late, never, lose_reply;
                                      for one amount, or for all of them when amount_krw is null
 DELETE /behaviour                    approve everything at once again
@@ -54,7 +55,13 @@ class Terminal:
         """That it runs."""
         response.media = {"alive": True}
 
-    def on_get_payments(self, _request: Request, response: Response) -> None:
+    def on_get_payments(self, request: Request, response: Response) -> None:
+        """A page of what is new or changed since an instant."""
+        since = request.get_param_as_datetime("since", "%Y-%m-%dT%H:%M:%S%z", required=True)
+        payments, following = self._payments.since(since.timestamp(), request.get_param_as_int("after", default=0))
+        response.media = {"payments": payments, "next": following}
+
+    def on_get_totals(self, _request: Request, response: Response) -> None:
         """The totals."""
         response.media = self._payments.totals()
 
@@ -101,6 +108,7 @@ def server(host: str, port: int, payments: PaymentStore) -> BaseWSGIServer:
     terminal, app = Terminal(payments), falcon.App()
     app.add_route("/livez", terminal, suffix="livez")
     app.add_route("/payments", terminal, suffix="payments")
+    app.add_route("/totals", terminal, suffix="totals")
     app.add_route("/payments/{id}", terminal, suffix="payment")
     app.add_route("/payments/{id}/cancel", terminal, suffix="cancel")
     app.add_route("/behaviour", terminal, suffix="behaviour")

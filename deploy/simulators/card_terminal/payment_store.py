@@ -17,20 +17,23 @@ from typing import Any
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS payment (
     number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, amount_krw INTEGER, approves_at REAL, reason TEXT,
-    approved INTEGER NOT NULL DEFAULT 0, cancelled INTEGER NOT NULL DEFAULT 0
+    approved INTEGER NOT NULL DEFAULT 0, cancelled INTEGER NOT NULL DEFAULT 0, changed_at REAL NOT NULL
 );
+CREATE INDEX IF NOT EXISTS payment_changed ON payment (changed_at);
 CREATE INDEX IF NOT EXISTS payment_due ON payment (approves_at) WHERE approves_at IS NOT NULL;
 CREATE VIEW IF NOT EXISTS answer AS SELECT
     id, amount_krw, reason,
     CASE WHEN cancelled THEN 'cancelled' WHEN approved THEN 'approved'
          WHEN reason IS NOT NULL THEN 'declined' ELSE 'pending' END AS state,
     CASE WHEN approved THEN printf('%08d', number) END AS approval_number,
-    CASE WHEN cancelled THEN approved * coalesce(amount_krw, 0) END AS refunded_krw
+    CASE WHEN cancelled THEN approved * coalesce(amount_krw, 0) END AS refunded_krw, number, changed_at
 FROM payment;
 CREATE TABLE IF NOT EXISTS behaviour (
     amount_krw INTEGER NOT NULL PRIMARY KEY, outcome TEXT NOT NULL, after_seconds REAL NOT NULL
 );
 """
+PUBLIC = ("id", "amount_krw", "state", "approval_number", "reason", "refunded_krw")
+PAGE = 500  # payments in one answer
 STATES = ("approved", "declined", "pending", "cancelled")
 EVERY_AMOUNT = 0  # the behaviour of all amounts that have none of their own
 
@@ -71,8 +74,9 @@ class PaymentStore:
         waits = {"approve": 0.0, "lose_reply": 0.0, "late": after}.get(outcome)
         approves_at = None if waits is None else self._clock() + waits
         reason = "card_declined" if outcome == "decline" else None
-        payment = (id, amount_krw, approves_at, reason)
-        self._db.execute("INSERT INTO payment (id, amount_krw, approves_at, reason) VALUES (?, ?, ?, ?)", payment)
+        payment = (id, amount_krw, approves_at, reason, self._clock())
+        columns = "id, amount_krw, approves_at, reason, changed_at"
+        self._db.execute(f"INSERT INTO payment ({columns}) VALUES (?, ?, ?, ?, ?)", payment)
         if outcome == "lose_reply":
             raise ReplyLost
         return self._answer(id)
@@ -87,11 +91,20 @@ class PaymentStore:
         with self._lock:
             self._settle()
             self._db.execute(
-                "INSERT INTO payment (id, cancelled) VALUES (?, 1)"
-                " ON CONFLICT (id) DO UPDATE SET cancelled = 1, approves_at = NULL",
-                (id,),
+                "INSERT INTO payment (id, cancelled, changed_at) VALUES (?, 1, ?) ON CONFLICT (id) DO UPDATE"
+                " SET cancelled = 1, approves_at = NULL, changed_at = excluded.changed_at WHERE NOT cancelled",
+                (id, self._clock()),
             )
             return self._answer(id)
+
+    def since(self, at: float, behind: int) -> tuple[list[dict[str, Any]], int | None]:
+        """A page of the payments that are new or changed since an instant, and behind what number the next begins."""
+        with self._lock:
+            self._settle()
+            rows = self._db.execute(
+                "SELECT * FROM answer WHERE changed_at >= ? AND number > ? ORDER BY number LIMIT ?", (at, behind, PAGE)
+            ).fetchall()
+        return [_told(row) for row in rows], rows[-1]["number"] if len(rows) == PAGE else None
 
     def totals(self) -> dict[str, int]:
         """For reconciliation: won approved, won given back, and what remains; how many payments in each state."""
@@ -124,9 +137,13 @@ class PaymentStore:
     def _answer(self, id: str) -> dict[str, Any] | None:
         self._settle()
         row = self._db.execute("SELECT * FROM answer WHERE id = ?", (id,)).fetchone()
-        return {name: value for name, value in dict(row).items() if value is not None} if row else None
+        return _told(row) if row else None
 
     def _settle(self) -> None:
         """Approve what has become due."""
-        due = "UPDATE payment SET approved = 1, approves_at = NULL WHERE approves_at <= ?"
+        due = "UPDATE payment SET approved = 1, changed_at = approves_at, approves_at = NULL WHERE approves_at <= ?"
         self._db.execute(due, (self._clock(),))
+
+
+def _told(row: sqlite3.Row) -> dict[str, Any]:
+    return {name: row[name] for name in PUBLIC if row[name] is not None}

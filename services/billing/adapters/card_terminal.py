@@ -3,60 +3,89 @@
 A reply that is lost says nothing about the money. Every request carries the payment's id, so asking again is safe.
 """
 
-from typing import Annotated, Any, get_args
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal, TypeVar, get_args
 from urllib.parse import quote
 
 import requests
 from msgspec import Meta
 
 from services.chassis.domain import value
-from services.chassis.foundation.codec import Malformed, convert
+from services.chassis.foundation.codec import convert, decode
 from services.chassis.foundation.settings import SettingMissing, required
 from services.chassis.service import RetryLater
 from services.contracts.billing.words import DeclineReason
 
+PaymentState = Literal["approved", "declined", "pending", "cancelled"]
+Shape = TypeVar("Shape")
 # Why a card is declined, of the reasons that an event may hold; whatever else the terminal says is "declined".
 REASONS: dict[str, DeclineReason] = {reason: reason for reason in get_args(DeclineReason)}
 TIMEOUT = 5.0  # seconds; a card takes longer, but then the terminal answers ``pending``
+LONGEST_PAUSE = 10.0  # seconds between two questions about a payment for which somebody stands at the desk
 
 
 @value
 class PaymentAnswer:
-    """What the terminal knows of a payment. ``state``: approved, declined, pending or cancelled; amounts in won."""
+    """What the terminal knows of a payment; amounts in won.
+
+    ``amount_krw`` is None for an id that was cancelled before it was asked for; an approval number says that the amount
+    was taken, ``refunded_krw`` how much of it was given back.
+    """
 
     id: str
-    state: str
+    state: PaymentState
+    amount_krw: int | None = None
     approval_number: Annotated[str, Meta(pattern=r"^[A-Za-z0-9-]{1,40}\Z")] | None = None
     reason: str | None = None
     refunded_krw: int = 0
 
 
+@value
+class PaymentPage:
+    """Some of the terminal's payments; ``next`` is where the following ones begin."""
+
+    payments: tuple[PaymentAnswer, ...]
+    next: int | None = None
+
+
 class Terminal:
     """A card terminal at ``url``. Every method raises :class:`RetryLater` when there is no usable reply."""
 
-    def __init__(self, url: str, timeout: float = TIMEOUT) -> None:
+    def __init__(self, url: str, secret: str = "", timeout: float = TIMEOUT) -> None:
         self._url = url.rstrip("/")
         self._timeout = timeout
         self._session = requests.Session()
+        self._session.trust_env = False  # neither a proxy nor a .netrc of this machine comes in between
+        self._session.headers["Authorization"] = f"Bearer {secret}"
 
     def ask(self, payment_id: str, amount_krw: int) -> PaymentAnswer:
         """Take ``amount_krw`` under this id, once; what came of it when it was asked before."""
-        return self._post("/payments", {"id": payment_id, "amount_krw": amount_krw})
+        body = {"id": payment_id, "amount_krw": amount_krw}
+        return self._answer(PaymentAnswer, "POST", "/payments", LONGEST_PAUSE, json=body)
 
     def cancel(self, payment_id: str) -> PaymentAnswer:
         """Cancel for good, and give back what was taken; ``refunded_krw`` says how much that was."""
-        return self._post(f"/payments/{quote(payment_id, safe='')}/cancel", {})
+        return self._answer(PaymentAnswer, "POST", f"/payments/{quote(payment_id, safe='')}/cancel", json={})
 
-    def _post(self, path: str, body: dict[str, Any]) -> PaymentAnswer:
+    def payments(self, since: datetime) -> Iterator[PaymentAnswer]:
+        """Every payment that is new, or has changed, since an instant."""
+        page, at = PaymentPage(payments=(), next=0), since.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S%z")
+        while page.next is not None:
+            page = self._answer(PaymentPage, "GET", "/payments", params={"since": at, "after": page.next})
+            yield from page.payments
+
+    def _answer(self, kind: type[Shape], method: str, path: str, pause: float = 300.0, **request: Any) -> Shape:
         try:
-            reply = self._session.post(self._url + path, json=body, timeout=self._timeout)
+            reply = self._session.request(method, self._url + path, timeout=self._timeout, **request)
         except requests.RequestException as error:
-            raise RetryLater(f"the card terminal does not answer: {type(error).__name__}", after=1.0) from None
+            why = f"the card terminal does not answer: {type(error).__name__}"
+            raise RetryLater(why, at_most=pause) from None
         if reply.status_code != 200:
             raise RetryLater(f"the card terminal answered {reply.status_code}: {reply.text[:200]}", after=5.0)
         try:
-            return convert(reply.json(), PaymentAnswer)
-        except (requests.JSONDecodeError, Malformed):
+            return convert(decode(reply.content), kind)
+        except ValueError:
             raise RetryLater("the card terminal's answer can't be read", after=5.0) from None
 
 

@@ -47,14 +47,17 @@ def abandon(command: model.AbandonPayment, read: StateReader, now: datetime) -> 
 
 @reads_payment
 def record_refund(command: model.RecordRefund, read: StateReader, now: datetime) -> list[Any]:
-    """What was taken was given back. Where its capture is not recorded yet, the refund is proof of it."""
+    """Book what was given back since then. Where the capture is not recorded yet, the refund is proof of it."""
     payment = _known(read, command.payment_id)
-    if payment.state == "refunded":
+    given_back = command.refunded_krw - payment.refunded_krw
+    if given_back <= 0:
         return []
     if payment.state == "pending":
         raise model.NothingToRefund(payment_id=payment.payment_id, state=payment.state)
     unrecorded = [] if payment.approval_number is not None else [_captured(payment, command.approval_number, now)]
-    return [*unrecorded, make(model.PaymentRefunded, payment, approval_number=command.approval_number, refunded_at=now)]
+    about = {"amount_krw": given_back, "remaining_krw": payment.amount_krw - command.refunded_krw, "refunded_at": now}
+    refund = {"approval_number": command.approval_number, "refunded_krw": command.refunded_krw}
+    return [*unrecorded, make(model.PaymentRefunded, payment, **about, **refund)]
 
 
 def _known(read: StateReader, payment_id: str) -> Payment:

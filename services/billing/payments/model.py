@@ -1,4 +1,4 @@
-"""A payment: the fee of one rental, asked for at the card terminal. What was taken is kept or given back, in full.
+"""A payment: what is due for a rental, asked for at the card terminal. What was taken is kept or given back, in full.
 
 The terminal's answer and the end of the rental may arrive in any order. ``abandoned`` is the state in which whatever
 was taken, or turns out to have been taken, goes back; an approval number says that money was taken.
@@ -13,10 +13,12 @@ from services.contracts.billing import events, views
 from services.contracts.billing.words import DeclineReason
 from services.contracts.texts import ApprovalNumber, CentreRef, CodeRef, IdRef
 
+FEE = "fee"
 
-def payment_id_of(rental_id: str) -> str:
-    """The id of a rental's payment, the same whenever it is asked for."""
-    return derived_id(centre_of(rental_id), f"payment:{rental_id}")
+
+def payment_id_of(rental_id: str, purpose: str = FEE) -> str:
+    """The id of a rental's payment for a purpose, the same whenever it is asked for."""
+    return derived_id(centre_of(rental_id), f"payment:{rental_id}:{purpose}")
 
 
 # -- events --
@@ -57,14 +59,17 @@ class PaymentAbandoned:
     centre: CentreRef
     payment_id: IdRef
     rental_id: IdRef
+    amount_krw: int
     abandoned_at: datetime
 
 
 @event(stream="payment-{payment_id}")
 class PaymentRefunded(events.PaymentRefunded):
-    """The whole amount was given back."""
+    """``amount_krw`` was given back; ``refunded_krw`` in all by now, and ``remaining_krw`` still has to be."""
 
     approval_number: ApprovalNumber
+    refunded_krw: int
+    remaining_krw: int
     refunded_at: datetime
 
 
@@ -108,10 +113,11 @@ class AbandonPayment:
 
 @command
 class RecordRefund:
-    """The terminal gave the amount back."""
+    """The terminal gave back what it took, or a part of it: ``refunded_krw`` in all."""
 
     payment_id: str
     approval_number: str
+    refunded_krw: int
 
 
 # -- refusals --
@@ -144,7 +150,8 @@ class Payment(views.Payment):
 def evolve(payment: Payment | None, event: Any) -> Payment | None:
     """The payment after an event."""
     if isinstance(event, PaymentRequested):
-        return make(Payment, event, state="pending", approval_number=None, reason=None, settled_at=None)
+        nothing = dict.fromkeys(("approval_number", "reason", "settled_at"))
+        return make(Payment, event, state="pending", refunded_krw=0, **nothing)
     if payment is None:
         return None
     match event:
@@ -156,5 +163,6 @@ def evolve(payment: Payment | None, event: Any) -> Payment | None:
         case PaymentAbandoned():
             return replace(payment, state="abandoned", settled_at=event.abandoned_at)
         case PaymentRefunded():
-            return replace(payment, state="refunded", settled_at=event.refunded_at)
+            after = payment.state if event.remaining_krw else "refunded"
+            return replace(payment, state=after, refunded_krw=event.refunded_krw, settled_at=event.refunded_at)
     return payment

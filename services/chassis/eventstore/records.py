@@ -6,6 +6,8 @@ from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
+from services.chassis.domain import Lane
+
 
 class Lookup(NamedTuple):
     """Rows to look up: of ``row_type`` by key, or by the ``field`` of the rows of ``through`` that have the keys."""
@@ -67,6 +69,7 @@ class Job:
 
     id: UUID
     name: str
+    lane: Lane
     due: datetime
     data: Any
     meta: Mapping[str, Any]

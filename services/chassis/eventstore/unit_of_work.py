@@ -165,9 +165,11 @@ class UnitOfWork:
                 job_id = uuid5(id, f"job.{n}")
                 if isinstance(wanted, ScheduledCommand):
                     name = self.service.handler_of[type(wanted.command)].name
-                    self.jobs.append(Job(job_id, name, wanted.due, wanted.command, cause))
+                    self.jobs.append(Job(job_id, name, wanted.lane, wanted.due, wanted.command, cause))
                 else:
-                    self.jobs.append(Job(job_id, wanted.effect.__name__, now, wanted.data, cause))
+                    name = wanted.effect.__name__
+                    lane = wanted.lane or self.service.effect_of[name].lane
+                    self.jobs.append(Job(job_id, name, lane, now, wanted.data, cause))
         return bool(placed)
 
     def apply(self, event: Any) -> None:

@@ -23,3 +23,5 @@ LOOP_FAILURES = Counter("nanum_loop_failures_total", "Failures of a background l
 HTTP_CONNECTIONS = Gauge("nanum_http_connections", "Open connections to this process.")
 HTTP_REFUSED = Counter("nanum_http_refused_total", "Connections and requests that were not let in, by reason.", ["why"])
 JOBS = Counter("nanum_jobs_total", "Jobs done, by name and outcome.", ["name", "outcome"])
+JOBS_LATE = Gauge("nanum_jobs_late_seconds", "How long the oldest job of a name is past its time.", ["name"])
+JOBS_UNKNOWN = Gauge("nanum_jobs_unknown", "1 while jobs of a name wait that this release does not know.", ["name"])

@@ -33,8 +33,8 @@ ReadFeed = Callable[[int], Page]
 # How long to retry an event that depends on another source before parking it. Consumption is paused meanwhile; a
 # minimum of tries covers a process that stood still.
 PATIENCE, TRIES = 30.0, 10  # seconds
-# How long nothing is waited for after a wait without success: what the other source has lost never comes, and each event
-# that depends on it would pause consumption again. What is parked meanwhile is retried automatically.
+# How long nothing is waited for after a wait without success: what the other source has lost never comes, and each
+# event that depends on it would pause consumption again. What is parked meanwhile is retried automatically.
 AFTER_ONE = 300.0  # seconds
 JUMP = 1000  # positions: a message that is further ahead of the one before it is looked up in the feed
 WAITS = (refusals.UNAVAILABLE, refusals.NOT_FOUND)  # kinds of refusals of policies' commands that time may mend

@@ -55,8 +55,10 @@ class Loop:
 
     @property
     def trouble(self) -> str | None:
-        """What is harmed and why, while the body fails; None when it works."""
-        return f"{self._harms}: {self._why}" if time.monotonic() - self._failed < TOLD else None
+        """What is harmed and why, while the body fails or says so itself; None when it works."""
+        if time.monotonic() - self._failed < TOLD:
+            return f"{self._harms}: {self._why}"
+        return getattr(self._body, "trouble", None)
 
     def stop(self) -> None:
         """End after the step at hand."""

@@ -31,7 +31,7 @@ class PaymentDeclined:
 
 @integration_event("payment.refunded")
 class PaymentRefunded:
-    """What was taken was given back."""
+    """So much of what was taken was given back; more of it may follow."""
 
     centre: CentreRef
     payment_id: IdRef

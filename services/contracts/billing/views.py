@@ -9,13 +9,14 @@ from services.contracts.inventory.words import Cause
 
 @view
 class Payment:
-    """One payment. ``reason`` is the terminal's reason for a decline."""
+    """One payment. ``refunded_krw`` was given back so far; ``reason`` is the terminal's reason for a decline."""
 
     payment_id: str
     centre: str
     rental_id: str
     resident_id: str
     amount_krw: Won
+    refunded_krw: Won
     method: str
     state: PaymentState
     approval_number: str | None

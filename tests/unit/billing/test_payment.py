@@ -44,15 +44,23 @@ REQUESTED = PaymentRequested(
 CAPTURE = RecordCapture(payment_id=PAYMENT, approval_number="00000001")
 DECLINE = RecordDecline(payment_id=PAYMENT, reason="card_declined")
 ABANDON = AbandonPayment(payment_id=PAYMENT)
-REFUND = RecordRefund(payment_id=PAYMENT, approval_number="00000001")
+REFUND = RecordRefund(payment_id=PAYMENT, approval_number="00000001", refunded_krw=4700)
 
 CAPTURED = PaymentCaptured(**ABOUT, amount_krw=4700, approval_number="00000001", give_back=False, captured_at=MONDAY)
 CAPTURED_TOO_LATE = PaymentCaptured(
     **ABOUT, amount_krw=4700, approval_number="00000001", give_back=True, captured_at=MONDAY
 )
 DECLINED = PaymentDeclined(**ABOUT, reason="card_declined", declined_at=MONDAY)
-ABANDONED = PaymentAbandoned(**ABOUT, abandoned_at=MONDAY)
-REFUNDED = PaymentRefunded(**ABOUT, amount_krw=4700, approval_number="00000001", refunded_at=MONDAY)
+ABANDONED = PaymentAbandoned(**ABOUT, amount_krw=4700, abandoned_at=MONDAY)
+
+
+def refunded(amount_krw: int, so_far: int) -> PaymentRefunded:
+    """Some of the 4,700 won came back."""
+    rest = {"refunded_krw": so_far, "remaining_krw": 4700 - so_far}
+    return PaymentRefunded(**ABOUT, amount_krw=amount_krw, approval_number="00000001", refunded_at=MONDAY, **rest)
+
+
+REFUNDED = refunded(4700, 4700)
 
 
 def balances(s: Scenario) -> tuple[int, int]:
@@ -139,6 +147,20 @@ def test_a_capture_after_a_decline_goes_back_as_the_rental_is_gone() -> None:
     s = scenario(SERVICE).given(REQUESTED, DECLINED).when(CAPTURE).then(CAPTURED_TOO_LATE)
     s.when(REFUND).then(REFUNDED)
     assert balances(s) == (0, 0)
+
+
+def test_what_is_booked_is_what_was_given_back_and_the_rest_is_asked_for() -> None:
+    first, again = (RecordRefund(payment_id=PAYMENT, approval_number="00000001", refunded_krw=n) for n in (1000, 1500))
+    s = scenario(SERVICE).given(REQUESTED, CAPTURED, ABANDONED).when(first).then(refunded(1000, 1000))
+    row = s.row(Payment, PAYMENT)
+    assert (row.state, row.refunded_krw) == ("abandoned", 1000)
+    assert balances(s) == (3700, 3700)
+    (rest,) = SERVICE.schedule_of[PaymentRefunded](refunded(1000, 1000))
+    assert rest.data == {"payment_id": PAYMENT, "amount_krw": 4700, "refunded_krw": 1000}
+    s.when(again).then(refunded(500, 1500)).when(REFUND).then(refunded(3200, 4700))
+    assert s.row(Payment, PAYMENT).state == "refunded"
+    assert balances(s) == (0, 0)
+    assert jobs(refunded(3200, 4700)) == []
 
 
 def test_nothing_is_refunded_that_was_not_taken() -> None:

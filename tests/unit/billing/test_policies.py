@@ -65,13 +65,17 @@ def test_a_free_rental_asks_for_nothing() -> None:
 
 
 def test_a_cancelled_rental_abandons_its_payment() -> None:
-    cancelled = RentalCancelled(**ABOUT, barcodes=(), reason="payment_unanswered")
+    cancelled = RentalCancelled(**ABOUT, barcodes=(), categories=(), reason="payment_unanswered")
     assert commands_after(cancelled) == [AbandonPayment(payment_id=PAYMENT)]
 
 
 def test_a_payment_has_the_centre_of_its_rental() -> None:
     assert PAYMENT.startswith(f"{CENTRE}.")
     assert payment_id_of("busan-haeundae.r1") != PAYMENT
+
+
+def test_a_rental_may_have_several_payments_each_for_a_purpose() -> None:
+    assert payment_id_of(RENTAL, "extension") != PAYMENT == payment_id_of(RENTAL, "fee")
 
 
 def test_damaged_and_lost_items_are_assessed() -> None:
@@ -103,7 +107,7 @@ class ScriptedTerminal:
     """A terminal with one answer."""
 
     def __init__(self, **answer: Any) -> None:
-        self.answer = PaymentAnswer(id=PAYMENT, **answer)
+        self.answer = PaymentAnswer(**{"id": PAYMENT, "amount_krw": 4700, **answer})
 
     def ask(self, payment_id: str, amount_krw: int) -> PaymentAnswer:
         return self.answer
@@ -113,7 +117,8 @@ class ScriptedTerminal:
 
 
 def run(effect: Callable[..., Any], **answer: Any) -> list[Any]:
-    return list(effect(ScriptedTerminal(**answer), {"payment_id": PAYMENT, "amount_krw": 4700}))
+    data = {"payment_id": PAYMENT, "amount_krw": 4700, "refunded_krw": 0}
+    return list(effect(ScriptedTerminal(**answer), data))
 
 
 def test_what_the_terminal_answers_is_recorded() -> None:
@@ -137,8 +142,46 @@ def declined(reason: str | None) -> list[Any]:
 def test_a_cancellation_is_a_refund_only_when_money_had_been_taken() -> None:
     assert run(cancel_at_terminal, state="cancelled") == []
     assert run(cancel_at_terminal, state="cancelled", refunded_krw=4700, approval_number="7") == [
-        RecordRefund(payment_id=PAYMENT, approval_number="7")
+        RecordRefund(payment_id=PAYMENT, approval_number="7", refunded_krw=4700)
     ]
+    assert run(cancel_at_terminal, state="cancelled", amount_krw=None) == []  # the terminal had never seen it
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"state": "approved", "approval_number": "7", "id": payment_id_of(f"{CENTRE}.r2")},
+        {"state": "approved", "approval_number": "7", "amount_krw": 47},
+        {"state": "approved", "approval_number": "7", "amount_krw": None},
+        {"state": "approved"},
+        {"state": "declined", "amount_krw": 4701},
+    ],
+)
+def test_an_answer_about_another_payment_or_amount_is_never_booked_and_rings(answer: dict[str, Any]) -> None:
+    with pytest.raises(RetryLater) as again:
+        run(ask_terminal, **answer)
+    assert again.value.alarm
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"refunded_krw": 4700, "approval_number": "7", "id": payment_id_of(f"{CENTRE}.r2")},
+        {"refunded_krw": 4701, "approval_number": "7"},
+        {"refunded_krw": 47, "approval_number": "7", "amount_krw": 47},
+    ],
+)
+def test_a_refund_of_another_payment_or_amount_is_never_booked_and_rings(answer: dict[str, Any]) -> None:
+    with pytest.raises(RetryLater) as again:
+        run(cancel_at_terminal, state="cancelled", **answer)
+    assert again.value.alarm
+
+
+def test_what_was_not_given_back_yet_is_asked_for_again() -> None:
+    with pytest.raises(RetryLater):
+        run(cancel_at_terminal, state="cancelled", approval_number="7")
+    with pytest.raises(RetryLater):
+        run(cancel_at_terminal, state="approved", approval_number="7")
 
 
 def test_a_terminal_needs_an_address(monkeypatch: pytest.MonkeyPatch) -> None:

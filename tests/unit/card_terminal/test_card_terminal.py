@@ -52,7 +52,7 @@ def behave(url: str, outcome: str, amount_krw: int | None = None, after_seconds:
 
 
 def net(url: str) -> int:
-    return int(requests.get(f"{url}/payments", timeout=5).json()["net_krw"])
+    return int(requests.get(f"{url}/totals", timeout=5).json()["net_krw"])
 
 
 def test_it_approves_at_once_and_once(terminal: Terminal, url: str) -> None:
@@ -121,7 +121,7 @@ def test_cancelling_gives_back_once_and_for_good(terminal: Terminal, url: str) -
     assert (first.state, first.refunded_krw, first.approval_number) == ("cancelled", 4700, approved.approval_number)
     assert first == again
     assert terminal.ask("c.1", 4700).state == "cancelled"
-    totals = requests.get(f"{url}/payments", timeout=5).json()
+    totals = requests.get(f"{url}/totals", timeout=5).json()
     assert (totals["approved_krw"], totals["cancelled_krw"], totals["net_krw"]) == (4700, 4700, 0)
 
 

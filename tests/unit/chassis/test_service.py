@@ -44,3 +44,8 @@ def test_an_event_whose_stream_no_state_has_is_refused():
 def test_an_event_that_is_not_folded_into_its_own_aggregate_is_refused():
     with pytest.raises(TypeError, match="ToySold is folded into no Toy"):
         _ = shop(Projection(Toy, evolve, ()), Projection(Sale, evolve, (ToySold,))).aggregate_of
+
+
+def test_an_event_schedules_the_jobs_of_every_capability():
+    one, two = (Capability(name, schedules=[Schedule(ToySold, lambda _, name=name: [name])]) for name in ("a", "b"))
+    assert list(Service("shop", one, two).schedule_of[ToySold](ToySold(toy_id="bear"))) == ["a", "b"]

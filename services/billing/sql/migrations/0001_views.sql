@@ -7,6 +7,7 @@ create table payment (
     rental_id text not null,
     resident_id text not null,
     amount_krw integer not null check (amount_krw > 0),
+    refunded_krw integer not null check (refunded_krw between 0 and amount_krw),
     method text not null,
     state text not null,
     approval_number text,

@@ -25,6 +25,7 @@ create table event (
     meta jsonb not null,
     at timestamptz not null
 ) partition by range (position);
+create index event_of_centre on event (centre, position) where published;
 
 create table event_type (                          -- what the log holds: a release can tell whether it knows all of it
     type text,
@@ -99,7 +100,9 @@ create table policy_refusal (                      -- refused commands of polici
 create table job (                                 -- scheduled commands and effects, enqueued with their event
     id uuid primary key,
     name text not null,
+    lane text not null,                            -- jobs of one lane never wait for those of another
     due timestamptz not null,
+    since timestamptz not null,                    -- when it was due first
     data jsonb not null,
     meta jsonb not null,
     attempts integer not null default 0,
@@ -107,7 +110,8 @@ create table job (                                 -- scheduled commands and eff
     leased_until timestamptz,
     leased_by text                                 -- a worker that starts again takes back what it had
 );
-create index job_due on job (due);
+create index job_next on job (lane, name, due);
+create index job_failing on job (lane, name, since) where error is not null;
 
 create table job_done (                            -- jobs that are done, as long as somebody may want to look at them
     id uuid not null,
@@ -174,8 +178,9 @@ begin
     end if;
 end $$;
 
--- The only way into the log. Takes the log's lock itself, so that no caller can append without it.
-create function append(base bigint, events jsonb) returns bigint
+-- The only way into the log. Takes the log's lock itself, so that no caller can append without it. ``kinds`` lists the
+-- types and schemas of the events once each: looking through the events for them takes longer.
+create function append(base bigint, events jsonb, kinds jsonb default null) returns bigint
     language plpgsql security definer set search_path = public, pg_temp as $$
 declare
     head bigint;
@@ -201,7 +206,7 @@ begin
         data jsonb, meta jsonb, at timestamptz
     )) with ordinality as e (id, centre, stream, version, type, schema, published, data, meta, at, ordinality);
     if exists (
-        select from jsonb_to_recordset(events) as n (type text, schema smallint)
+        select from jsonb_to_recordset(coalesce(kinds, events)) as n (type text, schema smallint)
         where not exists (select from event_type t where t.type = n.type and t.schema = n.schema)
     ) then
         insert into event_type select e.type, e.schema, min(e.position) from event e where e.position > base
