@@ -111,7 +111,7 @@ class TestFeed:
         desk.do(stranger)
         desk.do(send("join_resident", resident_id=f"{CENTRE}.lee", centre=CENTRE))
         everything = self.page(door)["data"]
-        assert {event["data"]["centre"] for event in everything} == {CENTRE, THEIRS}
+        assert {event["data"]["centre"] for event in everything} >= {CENTRE, THEIRS}
         for centre in (CENTRE, THEIRS):
             ours, after, previous = [], 0, 0
             while page := self.page(door, after, 2, centre)["data"]:
