@@ -46,6 +46,13 @@ def installation(
             fleet.remove()
 
 
+@pytest.fixture
+def home() -> Iterator[Path]:
+    """A directory for an installation that is put together and not started; the processes' users could enter it."""
+    with tempfile.TemporaryDirectory(prefix="nanum-test-") as directory:
+        yield Path(directory)
+
+
 @pytest.fixture(scope="session")
 def servers() -> Iterator[Fleet]:
     """Postgres and RabbitMQ with the databases, roles, users and exchanges of all services; no schema, no program.
