@@ -6,6 +6,7 @@ from typing import Any
 
 from drills.simulation.adapters import mails
 from drills.simulation.broker import MemoryBus, MemoryConsumer
+from drills.simulation.disk import NOWHERE
 from drills.simulation.machine import Machine
 from drills.simulation.memory import MemoryJobQueue, MemoryOutbox, MemoryParkedEvents
 from drills.simulation.stage import Postponed
@@ -176,8 +177,7 @@ class Consuming:
     def lags(self) -> bool:
         """Whether the feed ends elsewhere than the cursor is."""
         moved, log = self._process.disk.subscriptions.get(self._source), self._log
-        at = (moved.position, moved.event_id) if moved else (0, None)
-        return at != (log.head, log.head_id) and not self._surroundings.feeds_gone
+        return (moved[2:5] if moved else NOWHERE) != log.last and not self._surroundings.feeds_gone
 
     @property
     def will_act(self) -> bool:

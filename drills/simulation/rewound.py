@@ -5,6 +5,7 @@ further must halt, and take in nothing of the other way; whoever had not goes on
 """
 
 from dataclasses import fields
+from datetime import datetime
 from typing import Any
 
 from drills.simulation.disk import Disk
@@ -22,7 +23,7 @@ class Rewound(Play):
         self.source = self.chance.choice(SOURCES)
         self._kept_at, self._back_at = sorted(self.chance.sample(range(5, COMMANDS), 2), reverse=True)
         self._kept: Disk | None = None
-        self._gone: set[str] = set()  # the ids of the events that went
+        self._gone: set[tuple[str, datetime]] = set()  # id and time of the events that went
         self._further: set[str] = set()  # who had read one of them by then
 
     def run(self) -> Outcome:
@@ -47,8 +48,8 @@ class Rewound(Play):
         return Outcome(self.seed, self.trace, self.steps, sent, faults, self.crashes, self.problems)
 
     def _go_back(self, kept: Disk) -> None:
-        disk, kept_ids = self.disks[self.source], {message.id for message in kept.published}
-        self._gone = {message.id for message in disk.published} - kept_ids
+        disk = self.disks[self.source]
+        self._gone = {(m.id, m.at) for m in disk.published} - {(m.id, m.at) for m in kept.published}
         self._further = {name for name in self._consumers() if self._event_of(name) in self._gone}
         for process in self.of_service[self.source]:
             if process.up:
@@ -60,9 +61,9 @@ class Rewound(Play):
     def _consumers(self) -> list[str]:
         return [name for name, disk in self.disks.items() if self.source in disk.service.sources]
 
-    def _event_of(self, consumer: str) -> str | None:
+    def _event_of(self, consumer: str) -> Any:
         moved = self.disks[consumer].subscriptions.get(self.source)
-        return moved.event_id if moved else None
+        return (moved.event_id, moved.event_at) if moved else None
 
     def _judged(self, consumer: str) -> list[str]:
         """What is wrong with a consumer: it went over to the other way, or it neither halted nor arrived."""
