@@ -33,6 +33,7 @@ TEXTS = {
     "barcodes": "NG-C10-001",
     "still_out": "NG-C10-002",
     "category": "C10",
+    "categories": "C10",
     "code": "C10",
     "group": "camping",
     "group_code": "camping",

@@ -70,7 +70,7 @@ _PARK = (
     " ON CONFLICT DO NOTHING"
 )
 _UNPARK = "DELETE FROM parked WHERE source = %s AND position = %s"
-_APPEND = "append(%s, %s::jsonb)"
+_APPEND = "append(%s, %s::jsonb, %s::jsonb)"
 _KEEP_OUTCOMES = "keep_outcomes(%s::json)"
 _FINISH_JOB = "finish_job(%s)"
 
@@ -130,10 +130,10 @@ class PostgresStore:
             log.warning("silent_holder_of_the_lock_ended")
 
     @contextmanager
-    def read(self, reads: Iterable[Read]) -> Iterator[StateReader]:
-        """Rows as they stand, without the lock: for reading, never for deciding."""
+    def read(self, reads: Iterable[Read], centre: str | None = None) -> Iterator[StateReader]:
+        """Rows of a centre, or of all, as they stand, without the lock: for reading, never for deciding."""
         with self.reading.connection() as conn:
-            uow = UnitOfWork(self.service, PostgresSession(self.service, conn))
+            uow = UnitOfWork(self.service, PostgresSession(self.service, conn), centre=centre)
             uow.preload(reads)
             yield uow
 
@@ -213,7 +213,8 @@ def writing(uow: UnitOfWork) -> tuple[SQL, list[Any]] | None:
     parts: list[tuple[str, Sequence[Any]]] = [*_row_parts(uow), *_book_parts(uow)]
     calls: list[tuple[str, Sequence[Any]]] = []
     if uow.events:
-        calls.append((_APPEND, (uow.head, encode(uow.events).decode())))
+        kinds = [{"type": type, "schema": schema} for type, schema in {(e.type, e.schema) for e in uow.events}]
+        calls.append((_APPEND, (uow.head, encode(uow.events).decode(), encode(kinds).decode())))
     if uow.outcomes:
         known = [{"id": id, "fingerprint": of, "outcome": Raw(outcome)} for id, of, outcome in uow.outcomes]
         calls.append((_KEEP_OUTCOMES, (encode(known).decode(),)))

@@ -16,21 +16,23 @@ from services.contracts.base import SchemaUnknown, lifted
 
 MOST = 500  # events in a page
 WEIGHT = 1024**2  # bytes of data after which a page ends
-_BOUND = "published AND (%(centre)s::text IS NULL OR centre = %(centre)s)"
-_LOG = database.text(
+_LOG = (
     "SELECT epoch::text, (SELECT coalesce(max(position), 0) FROM event),"
     " coalesce(before.position, 0), before.id::text, before.at, (SELECT json_object_agg(type, first) FROM"
     " (SELECT type, min(first_position) AS first FROM event_type GROUP BY 1) t WHERE type = ANY(%(types)s))"
     " FROM log LEFT JOIN LATERAL (SELECT position, id, at FROM event"
-    f" WHERE position <= %(after)s AND {_BOUND} ORDER BY position DESC LIMIT 1) before ON true"
+    " WHERE position <= %(after)s AND {bound} ORDER BY position DESC LIMIT 1) before ON true"
 )
-_PAGE = database.text(
+_PAGE = (
     "SELECT position, id, type, schema, stream, version, at, data, meta, found FROM (SELECT *,"
     " sum(octet_length(data)) OVER (ORDER BY position) - octet_length(data) AS before, count(*) OVER () AS found FROM ("
     "SELECT position, id::text, type, schema, stream, version, at, data::text AS data, meta FROM event"
-    f" WHERE position > %(after)s AND {_BOUND} ORDER BY position LIMIT %(limit)s) e) w"
+    " WHERE position > %(after)s AND {bound} ORDER BY position LIMIT %(limit)s) e) w"
     f" WHERE before < {WEIGHT} ORDER BY position"
 )
+# Two texts each, as one plan for both would read the events of all centres to find those of one.
+_OF_ALL = [database.text(each.format(bound="published")) for each in (_LOG, _PAGE)]
+_OF_CENTRE = [database.text(each.format(bound="published AND centre = %(centre)s")) for each in (_LOG, _PAGE)]
 
 
 @dataclass(frozen=True)
@@ -63,10 +65,11 @@ class Feed:
 
         It ends before an event that this release does not know; raises ``SchemaUnknown`` when that is the first.
         """
+        log, page = _OF_ALL if centre is None else _OF_CENTRE
         asked = {"after": after, "limit": min(limit, MOST), "centre": centre, "types": self._types}
-        found: Any = conn.execute(_LOG, asked).fetchone() or ("", 0, 0, None, None, None)
+        found: Any = conn.execute(log, asked).fetchone() or ("", 0, 0, None, None, None)
         epoch, head, previous, previous_id, previous_at, types = found
-        rows = conn.execute(_PAGE, asked).fetchall() if after < head else []
+        rows = conn.execute(page, asked).fetchall() if after < head else []
         messages: list[Message] = []
         try:
             for message in self.messages(epoch, previous, previous_id, previous_at, [row[:-1] for row in rows]):

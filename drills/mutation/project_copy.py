@@ -1,4 +1,4 @@
-"""A lane: a copy of the project that mutants are written into, servers of its own, and a warm process for the tests."""
+"""A copy of the project that mutants are written into, servers of its own, and a warm process for the tests."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Ended:
         return not (self.failed or self.timeout or self.code not in (pytest.ExitCode.OK, NO_TESTS))
 
 
-class Lane:
+class ProjectCopy:
     """One of these works on one mutant at a time. Use it as a context; what it made is gone afterwards."""
 
     def __init__(self) -> None:
@@ -52,7 +52,7 @@ class Lane:
         self._servers: Installation | None = None
         self._warm: subprocess.Popen[str] | None = None
 
-    def __enter__(self) -> Lane:
+    def __enter__(self) -> ProjectCopy:
         listed = subprocess.run(
             ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
             cwd=ROOT,
