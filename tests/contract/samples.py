@@ -118,6 +118,7 @@ def message(service: Service, event: Any) -> Message:
         causation_id=str(uuid5(UUID(EPOCH), "cause")),
         schema=contract.VERSION,
         previous_id=str(uuid5(UUID(EPOCH), "before")),
+        previous_at=AT,
     )
 
 

@@ -28,10 +28,11 @@ class Api:
         self._mirror = Mirror(fleet, self.session)
 
     def token(self, role: str) -> str:
-        """A token of the role; `resident:ID` is that resident."""
+        """A token of the role; `resident:ID` is that resident, `desk@CENTRE` a desk of another centre."""
         if role not in self._tokens:
-            name, _, subject = role.partition(":")
-            self._tokens[role] = self.fleet.token(name, subject or None)
+            name, _, centre = role.partition("@")
+            name, _, subject = name.partition(":")
+            self._tokens[role] = self.fleet.token(name, subject or None, centre or None)
         return self._tokens[role]
 
     def call(

@@ -53,6 +53,7 @@ create table subscription (                        -- the position up to which e
     epoch uuid not null,
     position bigint not null,
     event_id uuid,                                 -- the event at that position
+    event_at timestamptz,                          -- when it was stored: one that is decided anew has the same id
     types text[],                                  -- what was subscribed to when it was taken in
     resume_from bigint                             -- it stands still until its policies have seen what comes behind
 );
@@ -61,6 +62,7 @@ create table subscription_mark (                   -- positions of a source, and
     source text,
     position bigint,
     event_id uuid not null,
+    event_at timestamptz not null,
     at timestamptz not null default now(),
     primary key (source, position)
 );
