@@ -26,8 +26,8 @@ FILL = {
             (ARRAY['returned', 'out'])[1 + (n % 200 = 0)::int], '[]', 2, 2, current_date, now(), 1200,
             'card_terminal', NULL, n % 400 = 0, NULL, 1, {AT}, NULL, NULL, 1 {ROWS}""",
     "billing": f"""
-        INSERT INTO payment SELECT {WHOSE} || '.q' || n, {WHOSE}, {WHOSE} || '.r' || n, {PERSON}, 1200, 'card_terminal',
-            'captured', 'x', NULL, {AT}, NULL, 1 {ROWS};
+        INSERT INTO payment SELECT {WHOSE} || '.q' || n, {WHOSE}, {WHOSE} || '.r' || n, {PERSON}, 1200, 0,
+            'card_terminal', 'captured', 'x', NULL, {AT}, NULL, 1 {ROWS};
         INSERT INTO damage SELECT {WHOSE} || '.d' || n, {WHOSE}, {WHOSE} || '.r' || n, {PERSON}, 'NG-1', 'wear',
             'waived', 'r', 1, {AT}, 1 {ROWS}""",
     "notifications": f"""
