@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import queue
-import threading
 import tomllib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from drills.mutation.project_copy import SERVERS_OF, ProjectCopy
+from drills.mutation.project_copy import SERVERS_OF, ProjectCopy, spread
 
 LIST = Path(__file__).with_name("planted.toml")
 PATIENCE = 300.0  # seconds for the tests of one bug
@@ -63,26 +61,11 @@ def caught(copy: ProjectCopy, bug: Planted) -> tuple[str, str]:
 def each_caught(
     copies: Sequence[ProjectCopy], bugs: Sequence[Planted], say: Callable[..., Any] = print
 ) -> list[Planted]:
-    """Plant all of them, each copy one at a time; returns those that were not caught."""
-    waiting, missed, lock = queue.SimpleQueue[Planted](), list[Planted](), threading.Lock()
-    for bug in bugs:
-        waiting.put(bug)
+    """Plant all of them, in each copy one at a time; returns those that were not caught."""
 
-    def work(copy: ProjectCopy) -> None:
-        while True:
-            try:
-                bug = waiting.get_nowait()
-            except queue.Empty:
-                return
-            became, by = caught(copy, bug)
-            with lock:
-                say(f"{became:8} {bug.name}: {by}")
-                if became != CAUGHT:
-                    missed.append(bug)
+    def tried(copy: ProjectCopy, bug: Planted) -> bool:
+        became, by = caught(copy, bug)
+        say(f"{became:8} {bug.name}: {by}")
+        return became == CAUGHT
 
-    workers = [threading.Thread(target=work, args=(copy,)) for copy in copies]
-    for worker in workers:
-        worker.start()
-    for worker in workers:
-        worker.join()
-    return missed
+    return [bug for bug, noticed in zip(bugs, spread(tried, bugs, copies), strict=True) if not noticed]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import queue
-import threading
 import tomllib
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -12,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from drills.mutation.mutants import Mutant
-from drills.mutation.project_copy import SERVERS_OF, Ended, ProjectCopy
+from drills.mutation.project_copy import SERVERS_OF, Ended, ProjectCopy, spread
 from drills.mutation.traces import Traces
 
 ACCEPTED = Path(__file__).with_name("accepted.toml")
@@ -102,28 +100,14 @@ def _of_servers(ended: Ended) -> bool:
 def judged(
     mutants: Sequence[Mutant], traces: Traces, copies: Sequence[ProjectCopy], say: Callable[[Verdict], None]
 ) -> Report:
-    """The verdicts on all of them, each copy taking the next one as it is free."""
-    report, waiting, lock = Report(), queue.SimpleQueue[Mutant](), threading.Lock()
+    """The verdicts on all of them, in each copy one at a time."""
     known = accepted()
-    for mutant in mutants:
-        waiting.put(mutant)
 
-    def work(copy: ProjectCopy) -> None:
-        while True:
-            try:
-                mutant = waiting.get_nowait()
-            except queue.Empty:
-                return
-            verdict = judge(copy, mutant, traces)
-            if verdict.became in (SURVIVED, NO_COVERAGE) and mutant.key in known:
-                verdict = Verdict(mutant, EQUAL, known[mutant.key])
-            with lock:
-                report.verdicts.append(verdict)
-                say(verdict)
+    def one(copy: ProjectCopy, mutant: Mutant) -> Verdict:
+        verdict = judge(copy, mutant, traces)
+        if verdict.became in (SURVIVED, NO_COVERAGE) and mutant.key in known:
+            verdict = Verdict(mutant, EQUAL, known[mutant.key])
+        say(verdict)
+        return verdict
 
-    workers = [threading.Thread(target=work, args=(copy,)) for copy in copies]
-    for worker in workers:
-        worker.start()
-    for worker in workers:
-        worker.join()
-    return report
+    return Report(spread(one, mutants, copies))
