@@ -11,7 +11,8 @@ TOLD = """
 import json
 from services.inventory.service import SERVICE as made
 from services.rentals.service import SERVICE as taken_in
-print(json.dumps([sorted(made.published_types), made.events["repair.sent"].SCHEMA, sorted(map(list, taken_in.subscribed))]))
+subscribed = sorted(map(list, taken_in.subscribed))
+print(json.dumps([sorted(made.published_types), made.events["repair.sent"].SCHEMA, subscribed]))
 """
 
 
