@@ -161,7 +161,7 @@ class TestPayment:
         ledger = api.get("/v1/ledger", role="manager")
         assert ledger["debit_krw"] == ledger["credit_krw"] > 0 and ledger["difference_krw"] == 0
         accounts = {a["account"]: a["balance_krw"] for a in ledger["accounts"]}
-        terminal = api.session.get(f"http://127.0.0.1:{api.fleet.ports['terminal']}/totals", timeout=5).json()
+        terminal = api.at_terminal("GET", "/totals")
         assert accounts["terminal_receivable"] == -accounts["rental_fees"] == terminal["net_krw"]
 
 
