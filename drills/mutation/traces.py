@@ -8,8 +8,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from drills.mutation.lane import Lane
 from drills.mutation.mutants import SOURCES, Mutant
+from drills.mutation.project_copy import ProjectCopy
 
 SUITES = ("tests/unit", "tests/contract", "tests/integration")
 LEFT_OUT = ("tests/integration/test_installation.py", "tests/integration/test_bench.py")  # they run none of the sources
@@ -55,25 +55,25 @@ def _suite(test: str) -> str:
     return next(suite for suite in SUITES if test.startswith(suite))
 
 
-def traces(lane: Lane, kept: Path) -> Traces:
+def traces(copy: ProjectCopy, kept: Path) -> Traces:
     """The traces of these sources and tests: what was kept, or what a run tells now."""
     digest = hashlib.sha256()
     for base in ("services", "gateway", "tests", "deploy"):
-        for file in sorted((lane.tree / base).rglob("*")):
+        for file in sorted((copy.tree / base).rglob("*")):
             if file.suffix in (".py", ".sql", ".toml"):
-                digest.update(f"{file.relative_to(lane.tree)}\n".encode() + file.read_bytes())
+                digest.update(f"{file.relative_to(copy.tree)}\n".encode() + file.read_bytes())
     name = digest.hexdigest()
     if kept.exists() and (told := json.loads(kept.read_text()))["of"] == name:
         return Traces(told["seconds"], told["lines"], told["broken"])
     suites = [
-        str(file.relative_to(lane.tree))
+        str(file.relative_to(copy.tree))
         for suite in SUITES
-        for file in sorted((lane.tree / suite).rglob("test_*.py"))
-        if str(file.relative_to(lane.tree)) not in LEFT_OUT
+        for file in sorted((copy.tree / suite).rglob("test_*.py"))
+        if str(file.relative_to(copy.tree)) not in LEFT_OUT
     ]
-    ended = lane.trace(suites, SOURCES, PATIENCE)
+    ended = copy.trace(suites, SOURCES, PATIENCE)
     if not ended.seconds:
         raise RuntimeError(f"The suites could not be run: {ended}")
     kept.parent.mkdir(exist_ok=True)
     kept.write_text(json.dumps({"of": name, "seconds": ended.seconds, "lines": ended.lines, "broken": ended.failed}))
-    return traces(lane, kept)
+    return traces(copy, kept)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import queue
-import threading
 import tomllib
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -11,12 +9,13 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from drills.mutation.lane import SERVERS_OF, Ended, Lane
 from drills.mutation.mutants import Mutant
+from drills.mutation.project_copy import SERVERS_OF, Ended, ProjectCopy, spread
 from drills.mutation.traces import Traces
 
 ACCEPTED = Path(__file__).with_name("accepted.toml")
-KILLED, SURVIVED, TIMEOUT, NO_COVERAGE, EQUAL = "killed", "survived", "timeout", "no coverage", "accepted"
+KILLED, SURVIVED, TIMEOUT = "killed", "survived", "timeout"
+NO_COVERAGE, UNSETTLED, EQUAL = "no coverage", "unsettled", "accepted"
 ENOUGH = 60.0  # seconds of tests for one mutant; those behind are left out
 SLOWER = 3.0  # times what the tests usually take, and then it hangs
 START = 30.0  # seconds for what comes before the first test
@@ -57,7 +56,7 @@ class Report:
     @property
     def survivors(self) -> list[Verdict]:
         """Those that nobody objects to, by file."""
-        found = [verdict for verdict in self.verdicts if verdict.became in (SURVIVED, NO_COVERAGE)]
+        found = [verdict for verdict in self.verdicts if verdict.became in (SURVIVED, NO_COVERAGE, UNSETTLED)]
         return sorted(found, key=lambda verdict: (verdict.mutant.file, verdict.mutant.lines))
 
 
@@ -67,23 +66,22 @@ def accepted(file: Path = ACCEPTED) -> dict[tuple[str, str, str], str]:
     return {(each["file"], each["was"], each["becomes"]): each["reason"] for each in listed}
 
 
-def judge(lane: Lane, mutant: Mutant, traces: Traces) -> Verdict:
-    """Write the mutant into the lane, and run the tests that may object to it."""
+def judge(copy: ProjectCopy, mutant: Mutant, traces: Traces) -> Verdict:
+    """Write the mutant into the copy, and run the tests that may object to it."""
     tests = list(_enough(traces.tests_for(mutant), traces))
     if not tests:
         return Verdict(mutant, NO_COVERAGE)
     patience = START + SLOWER * sum(traces.seconds.get(test, WHOLE / SLOWER) for test in tests)
     for _ in range(2):
-        with lane.written({mutant.file: mutant.text}):
-            ended = lane.run(tests, patience)
+        with copy.written({mutant.file: mutant.text}):
+            ended = copy.run(tests, patience)
         if ended.passed:
             return Verdict(mutant, SURVIVED)
-        if not _of_servers(ended) or lane.run(ended.failed, patience).passed:
-            break
-        lane.renew()  # the test fails without the mutant, too: an earlier one left something behind
-    return Verdict(
-        mutant, TIMEOUT if ended.timeout else KILLED, ended.failed[0] if ended.failed else f"exit code {ended.code}"
-    )
+        if not _of_servers(ended) or copy.run(ended.failed, patience).passed:
+            by = ended.failed[0] if ended.failed else f"exit code {ended.code}"
+            return Verdict(mutant, TIMEOUT if ended.timeout else KILLED, by)
+        copy.renew()  # the test fails without the mutant, too: an earlier one left something behind
+    return Verdict(mutant, UNSETTLED, ended.failed[0])
 
 
 def _enough(tests: Sequence[str], traces: Traces) -> Iterator[str]:
@@ -99,29 +97,17 @@ def _of_servers(ended: Ended) -> bool:
     return any(test.startswith(SERVERS_OF) and "::" in test for test in ended.failed)
 
 
-def judged(mutants: Sequence[Mutant], traces: Traces, lanes: Sequence[Lane], say: Callable[[Verdict], None]) -> Report:
-    """The verdicts on all of them, each lane taking the next one as it is free."""
-    report, waiting, lock = Report(), queue.SimpleQueue[Mutant](), threading.Lock()
+def judged(
+    mutants: Sequence[Mutant], traces: Traces, copies: Sequence[ProjectCopy], say: Callable[[Verdict], None]
+) -> Report:
+    """The verdicts on all of them, in each copy one at a time."""
     known = accepted()
-    for mutant in mutants:
-        waiting.put(mutant)
 
-    def work(lane: Lane) -> None:
-        while True:
-            try:
-                mutant = waiting.get_nowait()
-            except queue.Empty:
-                return
-            verdict = judge(lane, mutant, traces)
-            if verdict.became in (SURVIVED, NO_COVERAGE) and mutant.key in known:
-                verdict = Verdict(mutant, EQUAL, known[mutant.key])
-            with lock:
-                report.verdicts.append(verdict)
-                say(verdict)
+    def one(copy: ProjectCopy, mutant: Mutant) -> Verdict:
+        verdict = judge(copy, mutant, traces)
+        if verdict.became in (SURVIVED, NO_COVERAGE) and mutant.key in known:
+            verdict = Verdict(mutant, EQUAL, known[mutant.key])
+        say(verdict)
+        return verdict
 
-    workers = [threading.Thread(target=work, args=(lane,)) for lane in lanes]
-    for worker in workers:
-        worker.start()
-    for worker in workers:
-        worker.join()
-    return report
+    return Report(spread(one, mutants, copies))

@@ -14,6 +14,7 @@ import signal
 import sys
 import tempfile
 import time
+from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ LIBRARIES = (
     "hypothesis.strategies", "jinja2", "joserfc.jwt", "kombu", "libcst", "marshmallow", "msgspec", "prometheus_client",
     "psutil", "psycopg", "requests", "rich.console", "structlog", "supervisor.xmlrpc", "uvicorn", "yaml",
 )  # fmt: skip
+FIXTURE = "fixture "
 STEP = 0.01  # seconds between two looks at a run
 
 
@@ -31,15 +33,16 @@ class Only:
     """Of the tests that pytest collects those that are wanted; and what became of them."""
 
     def __init__(self, wanted: list[str] | None) -> None:
-        self.wanted = wanted and set(wanted)
+        self.wanted = None if wanted is None else set(wanted)
         self.failed: list[str] = []
         self.seconds: dict[str, float] = {}
 
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         """Leave out the others."""
         if self.wanted is not None:
-            files = {test for test in self.wanted if "::" not in test}
-            items[:] = [i for i in items if i.nodeid in self.wanted or i.nodeid.partition("::")[0] in files]
+            items[:] = [
+                i for i in items if self.wanted & {i.nodeid, i.nodeid.partition("[")[0], i.nodeid.partition("::")[0]}
+            ]
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Keep who failed, and how long each took."""
@@ -54,7 +57,7 @@ class Only:
 
 
 class Traced(Only):
-    """Records beside it which lines each test passes."""
+    """Records beside it which lines each test passes. What a shared fixture passes, each test that uses it passes."""
 
     def __init__(self, sources: list[str]) -> None:
         import coverage
@@ -64,16 +67,46 @@ class Traced(Only):
             data_file=None, config_file=False, source=sources, concurrency=["thread", "greenlet"]
         )
         self._coverage.start()
+        self._at = ""
+        self._users: dict[str, list[str]] = {}
+
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        """Keep who uses which fixture."""
+        for item in items:
+            for name in getattr(item, "fixturenames", ()):
+                self._users.setdefault(FIXTURE + name, []).append(item.nodeid)
 
     def pytest_runtest_logstart(self, nodeid: str) -> None:
         """From here on it is this test."""
-        self._coverage.switch_context(nodeid)
+        self._switch(nodeid)
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_fixture_setup(self, fixturedef: pytest.FixtureDef[Any]) -> Generator[None, Any, Any]:
+        """For a while it is a fixture that many tests share."""
+        before = self._at
+        if fixturedef.scope != "function":
+            self._switch(FIXTURE + fixturedef.argname)
+        try:
+            return (yield)
+        finally:
+            self._switch(before)
+
+    def _switch(self, to: str) -> None:
+        self._at = to
+        self._coverage.switch_context(to)
 
     def lines(self) -> dict[str, dict[int, list[str]]]:
         """The tests that pass each line of each file; "" is the import of it."""
         self._coverage.stop()
         data, here = self._coverage.get_data(), Path.cwd()
-        return {str(Path(file).relative_to(here)): data.contexts_by_lineno(file) for file in data.measured_files()}
+
+        def tests(contexts: list[str]) -> list[str]:
+            return sorted({test for context in contexts for test in self._users.get(context, [context])})
+
+        return {
+            str(Path(file).relative_to(here)): {line: tests(by) for line, by in data.contexts_by_lineno(file).items()}
+            for file in data.measured_files()
+        }
 
 
 def play(run: dict[str, Any], answer: Path) -> None:

@@ -94,8 +94,8 @@ class TestSettings:
         assert [pair.split("=")[0] for pair in env["NANUM_SOURCES"].split()] == list(SERVICES)
         assert Path(env["NANUM_INTERNAL_SECRET_FILE"]).is_file()
 
-    def test_extra_environment_reaches_its_process_alone(self, tmp_path):
-        fleet = Fleet(tmp_path, {"billing": {"NANUM_LOG_LEVEL": "debug"}})
+    def test_extra_environment_reaches_its_process_alone(self, home):
+        fleet = Fleet(home, {"billing": {"NANUM_LOG_LEVEL": "debug"}})
         assert fleet.env("billing")["NANUM_LOG_LEVEL"] == "debug"
         assert "NANUM_LOG_LEVEL" not in fleet.env("rentals")
 
@@ -243,16 +243,16 @@ class TestLife:
             assert not exists(orphan)
             assert fleet.ports["epmd"] == port
 
-    def test_servers_end_with_the_test_run_that_started_them(self, tmp_path):
+    def test_servers_end_with_the_test_run_that_started_them(self, home):
         script = (
             "import os, sys; from pathlib import Path; from tests.support.installation import Fleet\n"
             "fleet = Fleet(Path(sys.argv[1])); fleet.up(only={'epmd'})\n"
             "print(fleet.supervisor.states()['epmd'].pid, flush=True); os.kill(os.getpid(), 9)"
         )
-        run = subprocess.run([sys.executable, "-c", script, tmp_path], cwd=ROOT, capture_output=True, text=True)
+        run = subprocess.run([sys.executable, "-c", script, home], cwd=ROOT, capture_output=True, text=True)
         pid = int(run.stdout)
         wait_until(lambda: not exists(pid))
-        wait_until(lambda: not Fleet(tmp_path).supervisor.running)
+        wait_until(lambda: not Fleet(home).supervisor.running)
 
     def test_a_port_that_another_took_while_we_were_down_is_left_to_it(self):
         with installation(only={"epmd"}) as fleet:

@@ -65,8 +65,8 @@ class TestSecrets:
                 if one < other and frozenset((one, other)) not in shared:
                     assert mine & theirs <= everybodys, (one, other)
 
-    def test_a_setting_of_one_s_own_takes_the_place_of_the_file(self, tmp_path: Path):
-        fleet = Fleet(tmp_path, {"rentals": {"NANUM_DATABASE_URL": "postgresql://elsewhere/nanum"}})
+    def test_a_setting_of_one_s_own_takes_the_place_of_the_file(self, home: Path):
+        fleet = Fleet(home, {"rentals": {"NANUM_DATABASE_URL": "postgresql://elsewhere/nanum"}})
         assert fleet.env("rentals")["NANUM_DATABASE_URL"] == "postgresql://elsewhere/nanum"
         assert "NANUM_DATABASE_URL_FILE" not in fleet.env("rentals")
         assert "NANUM_AMQP_URL_FILE" in fleet.env("rentals")
@@ -135,9 +135,9 @@ class TestDoctor:
             finally:
                 file.chmod(before)
 
-    def test_a_low_limit_of_open_files_is_named_with_what_to_do(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    def test_a_low_limit_of_open_files_is_named_with_what_to_do(self, home: Path, monkeypatch: pytest.MonkeyPatch):
         def said() -> list[doctor.Finding]:
-            return [finding for finding in doctor.examine(Fleet(tmp_path)) if "files and connections" in finding.text]
+            return [finding for finding in doctor.examine(Fleet(home)) if "files and connections" in finding.text]
 
         monkeypatch.setattr(resource, "getrlimit", lambda _: (256, 1024))
         [low] = said()

@@ -124,10 +124,20 @@ class TestTrouble:
         inventory.stock("NG-C10-001", "NG-C10-002")
         bad = inventory.publishes("item.made_ready", "item-gwangju-namgu.NG-C10-001", centre=CENTRE, barcode=17)
         behind = inventory.publishes(
-            "item.lost", "item-gwangju-namgu.NG-C10-001", centre=CENTRE, barcode="NG-C10-001", rental_id=None
+            "item.lost",
+            "item-gwangju-namgu.NG-C10-001",
+            centre=CENTRE,
+            barcode="NG-C10-001",
+            category="C10",
+            rental_id=None,
         )
         other = inventory.publishes(
-            "item.lost", "item-gwangju-namgu.NG-C10-002", centre=CENTRE, barcode="NG-C10-002", rental_id=None
+            "item.lost",
+            "item-gwangju-namgu.NG-C10-002",
+            centre=CENTRE,
+            barcode="NG-C10-002",
+            category="C10",
+            rental_id=None,
         )
         assert desk.subscriber.receive(inventory.messages) == other.position
         parked = desk.rows("SELECT position, stream FROM parked ORDER BY position")
@@ -190,7 +200,12 @@ class TestTrouble:
             "item.made_ready", "item-gwangju-namgu.NG-C10-001", barcode="NG-C10-001", **found
         )
         behind = desk.inventory.publishes(
-            "item.lost", "item-gwangju-namgu.NG-C10-001", centre=CENTRE, barcode="NG-C10-001", rental_id=None
+            "item.lost",
+            "item-gwangju-namgu.NG-C10-001",
+            centre=CENTRE,
+            barcode="NG-C10-001",
+            category="C10",
+            rental_id=None,
         )
         broken = desk.inventory.publishes("item.lost", "item-gwangju-namgu.NG-C10-002", barcode="NG-C10-002")
         desk.subscriber.catch_up()
@@ -245,7 +260,7 @@ class TestTrouble:
     def test_an_event_that_fails_halfway_leaves_nothing_behind_when_it_is_tried_again(self, desk, monkeypatch):
         desk.subscriber.receive(desk.inventory.stock("NG-C10-001"))
         found = {"centre": CENTRE, "barcode": "NG-C10-001", "category": "C10", "reason": "found", **UNTIED}
-        lost = {"centre": CENTRE, "barcode": "NG-C10-001", "rental_id": None}
+        lost = {"centre": CENTRE, "barcode": "NG-C10-001", "category": "C10", "rental_id": None}
         published = [desk.inventory.publishes("item.lost", "item-gwangju-namgu.NG-C10-001", **lost)]
         published.append(desk.inventory.publishes("item.made_ready", "item-gwangju-namgu.NG-C10-001", **found))
         original, failing = Subscriber.take_in, {m.id for m in published}

@@ -15,6 +15,7 @@ import pytest
 
 from deploy.local import Installation
 from deploy.local.config import CENTRE
+from tests.support.neighbours import NEIGHBOURS
 
 
 class Fleet(Installation):
@@ -45,6 +46,13 @@ def installation(
             fleet.remove()
 
 
+@pytest.fixture
+def home() -> Iterator[Path]:
+    """A directory for an installation that is put together and not started; the processes' users could enter it."""
+    with tempfile.TemporaryDirectory(prefix="nanum-test-") as directory:
+        yield Path(directory)
+
+
 @pytest.fixture(scope="session")
 def servers() -> Iterator[Fleet]:
     """Postgres and RabbitMQ with the databases, roles, users and exchanges of all services; no schema, no program.
@@ -60,6 +68,6 @@ def servers() -> Iterator[Fleet]:
 
 @pytest.fixture(scope="session")
 def fleet() -> Iterator[Fleet]:
-    """The whole of Nanum, seeded and ready."""
-    with installation() as fleet:
+    """The whole of Nanum, seeded and ready, with three centres that have the same barcodes."""
+    with installation(centres=(CENTRE, *NEIGHBOURS)) as fleet:
         yield fleet

@@ -21,23 +21,23 @@ def keys(tmp_path: Path) -> TokenKeys:
     return TokenKeys(tmp_path / "keys.json")
 
 
-def test_a_token_says_who_where_and_for_how_long(tmp_path: Path) -> None:
-    home = Installation(tmp_path)
-    token, [people, *_] = home.token("desk", "kim", "busan-haeundae", 60), home.token_keys
+def test_a_token_says_who_where_and_for_how_long(home: Path) -> None:
+    made = Installation(home)
+    token, [people, *_] = made.token("desk", "kim", "busan-haeundae", 60), made.token_keys
     said = jwt.decode(token, OKPKey.import_key(people), ["Ed25519"])
     assert said.header == {"typ": "JWT", "alg": "Ed25519", "kid": people["kid"]}
     claims = said.claims
     assert (claims["iss"], claims["aud"], claims["sub"], claims["role"]) == ("nanum", "nanum", "kim", "desk")
     assert (claims["centre"], claims["exp"] - claims["iat"]) == ("busan-haeundae", 60)
     assert abs(claims["iat"] - time.time()) < 60
-    assert claims["jti"] != jwt.decode(home.token("desk"), OKPKey.import_key(people), ["Ed25519"]).claims["jti"]
+    assert claims["jti"] != jwt.decode(made.token("desk"), OKPKey.import_key(people), ["Ed25519"]).claims["jti"]
 
 
-def test_a_token_that_no_gateway_would_take_is_not_made(tmp_path: Path) -> None:
+def test_a_token_that_no_gateway_would_take_is_not_made(home: Path) -> None:
     with pytest.raises(InstallationError, match="resident, desk, manager, analyst"):
-        Installation(tmp_path).token("king")
+        Installation(home).token("king")
     with pytest.raises(InstallationError, match="at most 24 hours"):
-        Installation(tmp_path).token("desk", seconds=LONGEST_LIFE + 1)
+        Installation(home).token("desk", seconds=LONGEST_LIFE + 1)
 
 
 def test_the_public_part_cannot_sign_and_says_what_each_key_is_for(keys: TokenKeys) -> None:
@@ -72,9 +72,9 @@ def test_only_a_known_key_that_signs_no_more_is_retired(keys: TokenKeys) -> None
     assert first not in keys.jwks() and second in keys.jwks()
 
 
-def test_a_revocation_is_kept_until_the_token_would_be_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    revoked, now = Revoked(tmp_path / "revoked.json"), int(time.time())
-    token = Installation(tmp_path).token("desk")
+def test_a_revocation_is_kept_until_the_token_would_be_over(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    revoked, now = Revoked(home / "revoked.json"), int(time.time())
+    token = Installation(home).token("desk")
     jti = revoked.token(token)
     assert revoked.token("another") == "another"
     revoked.subject("kim")

@@ -1,4 +1,4 @@
-"""A lane: a copy of the project that mutants are written into, servers of its own, and a warm process for the tests."""
+"""A copy of the project that mutants are written into, servers of its own, and a warm process for the tests."""
 
 from __future__ import annotations
 
@@ -6,21 +6,25 @@ import compileall
 import json
 import os
 import py_compile
+import queue
 import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 
 from deploy.local import Installation
 from deploy.local.config import ROOT, SERVERS
 
+Thing = TypeVar("Thing")
+Result = TypeVar("Result")
 NO_TESTS = pytest.ExitCode.NO_TESTS_COLLECTED
 SERVERS_OF = ("tests/integration", "tests/journeys")  # the tests that need Postgres and RabbitMQ
 
@@ -42,7 +46,7 @@ class Ended:
         return not (self.failed or self.timeout or self.code not in (pytest.ExitCode.OK, NO_TESTS))
 
 
-class Lane:
+class ProjectCopy:
     """One of these works on one mutant at a time. Use it as a context; what it made is gone afterwards."""
 
     def __init__(self) -> None:
@@ -52,7 +56,7 @@ class Lane:
         self._servers: Installation | None = None
         self._warm: subprocess.Popen[str] | None = None
 
-    def __enter__(self) -> Lane:
+    def __enter__(self) -> ProjectCopy:
         listed = subprocess.run(
             ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
             cwd=ROOT,
@@ -124,3 +128,22 @@ class Lane:
         return subprocess.Popen(
             command, cwd=self.tree, env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
+
+
+def spread(
+    work: Callable[[ProjectCopy, Thing], Result], things: Sequence[Thing], copies: Sequence[ProjectCopy]
+) -> list[Result]:
+    """Do the work for each of the things, as many at a time as there are copies. Raises what the work raises."""
+    free = queue.SimpleQueue[ProjectCopy]()
+    for copy in copies:
+        free.put(copy)
+
+    def one(thing: Thing) -> Result:
+        copy = free.get()
+        try:
+            return work(copy, thing)
+        finally:
+            free.put(copy)
+
+    with ThreadPoolExecutor(len(copies)) as pool:
+        return list(pool.map(one, things))

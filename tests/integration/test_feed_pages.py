@@ -1,0 +1,45 @@
+"""Pages of the feed: in order, none twice, none left out, and chained to the page before."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import pytest
+
+from services.chassis.foundation import database
+from services.chassis.messaging.feed import Feed
+from services.rentals.service import SERVICE
+from tests.support.centre import Desk, barcodes, lend
+
+
+@pytest.fixture
+def page(fresh):
+    """Reads pages of a log that has published and private events."""
+    url = fresh("rentals").app
+    desk = Desk(url).opened(*barcodes(12))
+    for code in barcodes(12):
+        desk.do(lend(desk.resident(), code))
+    feed = Feed(SERVICE)
+    with database.connect(url) as conn:
+        yield lambda after, limit=500: feed.page(conn, after, limit)
+
+
+@pytest.mark.parametrize("limit", [1, 2, 5])
+def test_pages_of_any_size_give_every_message_once_and_in_order(page, limit):
+    whole = page(0).messages
+    assert len(whole) >= 12
+    read, after = [], 0
+    while some := page(after, limit).messages:
+        assert len(some) <= limit
+        read += some
+        after = some[-1].position
+    assert read == whole
+
+
+def test_each_message_names_the_published_one_before_it_also_from_page_to_page(page):
+    whole = page(0).messages
+    assert [message.previous for message in whole] == [0, *(message.position for message in whole[:-1])]
+    for before, message in pairwise(whole):
+        for after in range(before.position, message.position):
+            assert page(after, 1).messages == [message]
+    assert sorted(whole, key=lambda message: message.position) == whole
