@@ -38,9 +38,8 @@ def build(
     """
     routes = tuple(routes)
     metrics = metrics or Metrics()
-    services = {
-        name: Service(name, url, settings.internal_secret, metrics, **bounds) for name, url in settings.sources.items()
-    }
+    secret = settings.internal_secret
+    services = {name: Service(name, url, secret, metrics, **bounds) for name, url in settings.sources.items()}
     dependencies = Dependencies(services, metrics, settings.pseudonym_secret, documents(routes), Waits())
     metrics.waits.set_function(lambda: dependencies.waits.count)
     tokens = Tokens(Keys(settings.token_keys), Revocations(settings.revoked))

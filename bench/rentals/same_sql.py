@@ -27,7 +27,7 @@ MARK = 7000000  # a number that no item has: its seven digits mark the places to
 COMMAND = UUID("00000000-0000-4000-8000-000007000000")
 UNLOCKED = """
 CREATE SEQUENCE IF NOT EXISTS unlocked_position START 1000000;
-CREATE OR REPLACE FUNCTION append_unlocked(events jsonb) RETURNS bigint LANGUAGE sql AS $$
+CREATE OR REPLACE FUNCTION append_unlocked(events jsonb, kinds jsonb) RETURNS bigint LANGUAGE sql AS $$
     INSERT INTO event (position, id, centre, stream, version, type, schema, published, data, meta, at)
     SELECT nextval('unlocked_position'), id, centre, stream, version, type, schema, published, data, meta, at
     FROM jsonb_to_recordset(events) AS e (

@@ -15,6 +15,7 @@ import amqp
 import psycopg
 
 from deploy.local import Installation, InstallationError
+from deploy.local.config import CENTRE
 from deploy.local.rabbitmq import address_of
 from deploy.local.supervisor import State
 from deploy.seed.documents import HOUSE_RULES, read
@@ -22,6 +23,7 @@ from drills.chaos.proxy import Proxies
 from services.chassis.process.runtime import service_named
 from services.contracts import SERVICES
 
+CENTRES = (CENTRE, "gwangju-nam", "gwangju-namgu-2")  # names that look alike; all have the same barcodes and numbers
 SOURCES = {name: service_named(name).sources for name in SERVICES}  # what each consumer subscribes to
 PAIRS = [(consumer, source) for consumer, sources in SOURCES.items() for source in sources]
 PROGRAMS = (*SERVICES, "gateway")
@@ -35,7 +37,7 @@ class Centre:
 
     def __init__(self, home: Path | None = None) -> None:
         self.home = home or Path(tempfile.mkdtemp(prefix="nanum-chaos-"))
-        self.fleet = Installation(self.home, profile="test")
+        self.fleet = Installation(self.home, profile="test", centres=CENTRES)
         self.proxies = Proxies()
         self.began = time.monotonic()
         self.crash_lock = threading.Lock()

@@ -5,18 +5,18 @@ Each takes the evidence, the history, or both, and returns sentences; none means
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator
+from typing import Any
 from uuid import UUID, uuid5
 
-from deploy.local.config import CENTRE
 from drills.chaos import linear, replay
-from drills.chaos.centre import PAIRS
+from drills.chaos.centre import CENTRES, PAIRS
 from drills.chaos.evidence import Event, Evidence
-from drills.chaos.history import OK, History, Op
+from drills.chaos.history import MEDDLE, OK, REFUSED, History, Op
 from gateway.http.auth import Caller
 from gateway.http.request import command_id
 from services.billing.payments.model import payment_id_of
 from services.chassis.process.runtime import service_named
-from services.contracts.base import id_of
+from services.contracts.base import centre_of, id_of
 
 ROUTES = {
     "lend": "POST /v1/rentals",
@@ -40,12 +40,12 @@ def command_of(op: Op) -> UUID:
     if op.kind == "repair" and op.about["path"].endswith("/returned"):
         route = "POST /v1/repairs/{id}/returned"
     role = op.about.get("role", "desk")
-    return command_id(Caller(role, f"local-{role}", CENTRE), route, op.id, required=True)
+    return command_id(Caller(role, f"local-{role}", op.centre), route, op.id, required=True)
 
 
 def rental_of(op: Op) -> str:
     """The id of the rental that a lend makes."""
-    return id_of(CENTRE, uuid5(command_of(op), "rental").hex)
+    return id_of(op.centre, uuid5(command_of(op), "rental").hex)
 
 
 def commands_of(op: Op) -> Iterator[tuple[str, str]]:
@@ -88,15 +88,15 @@ def nothing_lost(evidence: Evidence, history: History) -> Iterator[str]:
 
 def one_effect(evidence: Evidence, history: History) -> Iterator[str]:
     """I3: a key has one effect, and every definite answer to it the same bytes (a refusal: the same code)."""
-    answers: dict[tuple[str, str], set[tuple[int, str]]] = defaultdict(set)
+    answers: dict[tuple[str, str, str], set[tuple[int, str]]] = defaultdict(set)
     for op in history.ops:
         if op.definite and op.kind in ROUTES:
-            answers[op.about.get("path", op.kind), op.id].add(
+            answers[op.centre, op.about.get("path", op.kind), op.id].add(
                 (op.status, op.reply if op.outcome == OK else str(op.code))
             )
-    for (path, key), different in answers.items():
+    for (centre, path, key), different in answers.items():
         if len(different) > 1:
-            yield f"{path} {key} was answered in {len(different)} ways: {sorted(different)}"
+            yield f"{path} {key} of {centre} was answered in {len(different)} ways: {sorted(different)}"
     for service, log in evidence.logs.items():
         made: dict[str, list[int]] = defaultdict(list)
         for event in log:
@@ -256,6 +256,30 @@ def items_linearizable(history: History) -> Iterator[str]:
             yield f"{barcode}: its {len(of_item)} operations are too concurrent to decide"
 
 
+def centres_apart(evidence: Evidence, history: History) -> Iterator[str]:
+    """I13: nobody reaches what is another centre's; an event and a row are of one centre, as is who made the event."""
+    for op in history.ops:
+        if op.kind == MEDDLE and op.definite and op.outcome != REFUSED:
+            yield f"{op.desk} of {op.centre} was answered {op.status} to {op.about['path']}"
+    for service, log in evidence.logs.items():
+        for event in log:
+            actor = (event.meta.get("actor") or {}).get("centre") or event.data.get("centre")
+            if (found := _named({"stream": event.stream.partition("-")[2], **event.data})) != {actor}:
+                yield f"{service} {event.position} ({event.type}) of {actor} names {sorted(found)}"
+    for service, views in evidence.views.items():
+        for view, rows in views.items():
+            mixed = [row for row in rows if len(_named(row)) > 1]
+            yield from (f"{service}.{view} has things of two centres in one row: {row}" for row in mixed)
+
+
+def _named(value: Any) -> set[str]:
+    """The centres that are named in JSON."""
+    if isinstance(value, str):
+        return {name} if (name := centre_of(value)) in CENTRES else set()
+    parts = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return {name for part in parts for name in _named(part)}
+
+
 def all_checks(evidence: Evidence, history: History) -> dict[str, Callable[[], Iterable[str]]]:
     """The invariants by name. I10, the order of reservations, has nothing to look at until there are reservations."""
     return {
@@ -270,5 +294,6 @@ def all_checks(evidence: Evidence, history: History) -> dict[str, Callable[[], I
         "I9 stock is conserved": lambda: stock_conserved(evidence),
         "I11 nothing is left to do": lambda: nothing_left_to_do(evidence),
         "I12 versions never go back": lambda: versions_rise(history),
+        "I13 centres are apart": lambda: centres_apart(evidence, history),
         "each item is linearizable": lambda: items_linearizable(history),
     }

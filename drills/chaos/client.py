@@ -17,10 +17,12 @@ UNSURE = (429, 500, 502, 503, 504)  # nobody knows, or nothing was done: ask aga
 
 
 class Client:
-    """Sends operations to the gateway and records them."""
+    """Sends a centre's operations to the gateway and records them."""
 
-    def __init__(self, url: str, tokens: dict[str, str], history: History, now: Callable[[], float]) -> None:
-        self._url, self._now, self.history = url, now, history
+    def __init__(
+        self, url: str, centre: str, tokens: dict[str, str], history: History, now: Callable[[], float]
+    ) -> None:
+        self._url, self.centre, self._now, self.history = url, centre, now, history
         self._headers = {role: {"Authorization": f"Bearer {token}"} for role, token in tokens.items()}
         self.giving_up = False
 

@@ -6,13 +6,14 @@ from pathlib import Path
 from typing import Any
 
 OK, REFUSED, INFO = "ok", "refused", "info"
+MEDDLE = "meddle"  # the kind of what names another centre's things
 
 
 @dataclass(slots=True)
 class Op:
     """One operation of one desk. ``info``: nobody knows yet; a repeat of ``of`` asks for the same outcome again.
 
-    ``id`` is the Idempotency-Key; ``about`` is what was asked (barcodes, rental, route), ``code`` the refusal.
+    ``id`` is the Idempotency-Key; ``about`` is who asked for what (centre, barcodes, rental, route); ``code``: refusal.
     """
 
     desk: str
@@ -33,6 +34,11 @@ class Op:
     repeats: bool = False
 
     @property
+    def centre(self) -> str:
+        """The centre of whoever asked."""
+        return str(self.about["centre"])
+
+    @property
     def definite(self) -> bool:
         """Whether the outcome is known."""
         return self.outcome != INFO
@@ -46,7 +52,7 @@ class History:
 
     def commands(self) -> list[Op]:
         """The operations that change something; repeats of old ones not counted."""
-        return [op for op in self.ops if op.kind not in ("scan", "read") and not op.repeats]
+        return [op for op in self.ops if op.kind not in ("scan", "read", MEDDLE) and not op.repeats]
 
     def acknowledged(self) -> list[Op]:
         """The commands that were answered with success."""

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from drills.chaos.history import INFO, OK, REFUSED, Op
+from services.contracts.base import id_of
 
 FREE = ("free", "")
 State = tuple[str, str, frozenset[str]]  # free | lent | checking, the rental, the rentals that gave it back already
@@ -109,14 +110,16 @@ def steps_of(ops: Iterable[Op]) -> tuple[dict[str, list[Step]], set[str]]:
             rental = op.about["rental"]
             lent.add(rental)
             for barcode in op.about["barcodes"]:
-                steps[barcode] += _lend(op, barcode, rental, ended)
+                steps[id_of(op.centre, barcode)] += _lend(op, barcode, rental, ended)
         elif op.kind == "return" and op.outcome != REFUSED:
             if op.outcome == OK:
                 out.add(op.about["rental"])
             for barcode in op.about["barcodes"]:
-                steps[barcode].append(Step("return", op.about["rental"], op.began, ended, op.outcome == OK))
+                steps[id_of(op.centre, barcode)].append(
+                    Step("return", op.about["rental"], op.began, ended, op.outcome == OK)
+                )
         elif op.kind == "scan" and op.outcome == OK:
-            steps[op.about["barcode"]].append(_scan(op, ended))
+            steps[id_of(op.centre, op.about["barcode"])].append(_scan(op, ended))
         elif op.kind == "read" and op.outcome == OK and op.seen.get("state") in ("out", "returned"):
             out.add(op.about["rental"])
     return steps, lent - out

@@ -6,6 +6,7 @@ import random
 import threading
 import time
 from collections import deque
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -13,7 +14,7 @@ import uvloop
 
 from deploy.local.processes import NICE
 from drills.chaos.client import Client
-from drills.chaos.history import OK, Op
+from drills.chaos.history import MEDDLE, OK, Op
 from drills.chaos.office import Office
 
 CONDITIONS = ("good",) * 40 + ("dirty",) * 4 + ("damaged",) * 2 + ("incomplete", "lost")
@@ -23,12 +24,24 @@ HOT = 12  # items that every desk wants
 
 
 class Load:
-    """Runs desks and keepers in a thread of their own until :meth:`stop`. ``pace``: commands per second, at most."""
+    """Runs one centre's desks and keepers in a thread of their own until :meth:`stop`.
 
-    def __init__(self, client: Client, seed: int, barcodes: list[str], residents: list[str], pace: float) -> None:
+    ``pace``: commands per second, at most. ``others``: residents of other centres, whom these desks may not reach.
+    """
+
+    def __init__(
+        self,
+        client: Client,
+        seed: int,
+        barcodes: list[str],
+        residents: list[str],
+        pace: float,
+        others: list[str],
+    ) -> None:
         self._client, self._seed, self._pace = client, seed, pace
         self._hot, self._free = barcodes[:HOT], deque(barcodes[HOT:])
         self._residents, self._rest = deque(residents), deque[tuple[float, str]]()
+        self._others = others
         self._office = Office(self._command, self._residents, self._free)
         self._stopping = False
         self._next = 0.0
@@ -68,6 +81,8 @@ class Load:
                 await asyncio.sleep(1)
 
     def _op(self, who: str, kind: str, dice: random.Random, **about: Any) -> Op:
+        # Another centre's desk of this name draws the same keys.
+        about["centre"] = self._client.centre
         return Op(who, kind, str(UUID(int=dice.getrandbits(128), version=4)), self._client._now(), about)
 
     async def _command(
@@ -92,6 +107,8 @@ class Load:
             await self._ask_again(who, dice)
         elif chance < 0.42:
             await self._scan(who, dice, dice.choice(self._hot))
+        elif chance < 0.43:
+            await self._meddle(who, dice)
         else:
             await self._lend(who, dice)
 
@@ -103,6 +120,18 @@ class Load:
         old, body, method = dice.choice(done)
         again = Op(who, old.kind, old.id, self._client._now(), dict(old.about), repeats=True)
         await self._client.do(again, body, method)
+
+    async def _meddle(self, who: str, dice: random.Random) -> None:
+        """Somebody of another centre is lent to, verified or suspended: it must not work."""
+        other = dice.choice(self._others)
+        path, order = f"/v1/residents/{other}", self._order(other, [dice.choice(self._hot)], 1)
+        until = (datetime.now(UTC) + timedelta(days=7)).date().isoformat()
+        asked = [
+            ("/v1/rentals", order),
+            (f"{path}/verification", {"method": "id_card"}),
+            (f"{path}/suspension", {"until": until, "reason": "late"}),
+        ]
+        await self._command(who, MEDDLE, dice, *dice.choice(asked))
 
     async def _scan(self, who: str, dice: random.Random, barcode: str) -> Op:
         op = self._op(who, "scan", dice, barcode=barcode)
@@ -119,13 +148,7 @@ class Load:
         if not barcodes:
             return await asyncio.sleep(0.2)
         resident = self._residents.popleft()
-        order = {
-            "resident_id": resident,
-            "barcodes": barcodes,
-            "nights": dice.randint(1, 3),
-            "payment": {"method": "card_terminal"},
-            "manual_acknowledged": True,
-        }
+        order = self._order(resident, barcodes, dice.randint(1, 3))
         try:
             op = await self._command(who, "lend", dice, "/v1/rentals", order, barcodes=barcodes, resident=resident)
             if op.outcome == OK and await self._paid(who, dice, op):
@@ -133,6 +156,16 @@ class Load:
         finally:
             self._residents.append(resident)
             self._rest.extend((time.monotonic() + REST, barcode) for barcode in barcodes)
+
+    @staticmethod
+    def _order(resident: str, barcodes: list[str], nights: int) -> dict[str, Any]:
+        return {
+            "resident_id": resident,
+            "barcodes": barcodes,
+            "nights": nights,
+            "payment": {"method": "card_terminal"},
+            "manual_acknowledged": True,
+        }
 
     async def _paid(self, who: str, dice: random.Random, lent: Op) -> bool:
         rental, version = lent.seen["rental_id"], lent.version

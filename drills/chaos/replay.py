@@ -60,4 +60,4 @@ def _published(source: Service, evidence: Evidence) -> Iterator[Message]:
         for e in evidence.logs[source.name]
         if e.type in source.published_types
     )
-    return Feed(source).messages("", 0, None, rows)
+    return Feed(source).messages("", 0, None, None, rows)

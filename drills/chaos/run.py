@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from drills.chaos import report
-from drills.chaos.centre import Centre
+from drills.chaos.centre import CENTRES, Centre
 from drills.chaos.checkers import adrift_krw, all_checks
 from drills.chaos.client import Client
 from drills.chaos.evidence import Evidence, gather
@@ -19,11 +19,13 @@ from drills.chaos.history import History
 from drills.chaos.load import Load
 from drills.chaos.nemesis import Nemesis
 from drills.chaos.replay import tables
+from drills.chaos.restore import checks_of, restored
 from drills.chaos.stock import open_centre
 from drills.chaos.watch import Watch, lag, seconds_until, work_left
 
 Progress = Callable[[str], None]
 EXAMPLES = 10
+SHARES = dict(zip(CENTRES, (0.7, 0.15, 0.15), strict=True))  # of the load
 LAG_GOAL = 15.0  # seconds after the heal, as the broker may have been killed just before it
 NOTES = (
     "kill -9 and an immediate stop do not test the loss of power: what the kernel has, it keeps. "
@@ -49,6 +51,7 @@ class Plan:
     pace: float = 48.0
     desks: int = 48
     keep: bool = False
+    restore: bool = False  # afterwards a backup is put back under load
 
 
 def play(plan: Plan, output: Path | None = None, progress: Progress = lambda _: None) -> dict[str, Any]:
@@ -57,12 +60,14 @@ def play(plan: Plan, output: Path | None = None, progress: Progress = lambda _: 
     try:
         centre.up()
         progress("the centre is up, behind its fault proxies")
-        barcodes, residents = open_centre(centre.fleet, plan.items, plan.residents)
-        seconds_until(lambda: lag(centre) == 0, 120)
-        progress(f"{plan.items} items and {plan.residents} residents are there")
         history = History()
+        loads = _loads(plan, centre, history)
+        seconds_until(lambda: lag(centre) == 0, 120)
+        progress(f"{len(CENTRES)} centres are open, with {plan.items} items and {plan.residents} residents in all")
         try:
-            result = _under_fire(plan, centre, history, barcodes, residents, progress)
+            result = _under_fire(plan, centre, history, loads, progress)
+            if plan.restore:
+                _restored(plan, centre, result, progress)
         finally:
             if output:
                 output.mkdir(parents=True, exist_ok=True)
@@ -75,19 +80,42 @@ def play(plan: Plan, output: Path | None = None, progress: Progress = lambda _: 
         centre.close(keep=plan.keep)
 
 
-def _under_fire(
-    plan: Plan, centre: Centre, history: History, barcodes: list[str], residents: list[str], progress: Progress
-) -> dict[str, Any]:
+def _loads(plan: Plan, centre: Centre, history: History) -> list[Load]:
+    """Open every centre, and make the load of each; the others are smaller than the first."""
+    stock = {
+        name: open_centre(centre.fleet, name, int(plan.items * share), int(plan.residents * share))
+        for name, share in SHARES.items()
+    }
+    loads = []
+    for name, (barcodes, residents) in stock.items():
+        tokens = {role: centre.fleet.token(role, centre=name) for role in ("desk", "manager")}
+        client = Client(centre.fleet.url, name, tokens, history, centre.now)
+        others = [people[0] for other, (_, people) in stock.items() if other != name]
+        dice = random.Random(plan.seed)
+        dice.shuffle(barcodes)
+        dice.shuffle(residents)
+        loads.append(Load(client, plan.seed, barcodes, residents, plan.pace * SHARES[name], others))
+    return loads
+
+
+def _desks(plan: Plan) -> list[int]:
+    return [max(1, int(plan.desks * share)) for share in SHARES.values()]
+
+
+def _restored(plan: Plan, centre: Centre, result: dict[str, Any], progress: Progress) -> None:
+    """Play a restore under load as well, and add what it came to."""
+    progress("a backup is put back while the desks go on")
+    checks = checks_of(restored(centre, _loads(plan, centre, History()), _desks(plan)))
+    result["checks"] |= checks
+    result["passed"] &= not any(check["violations"] for check in checks.values())
+
+
+def _under_fire(plan: Plan, centre: Centre, history: History, loads: list[Load], progress: Progress) -> dict[str, Any]:
     watch = Watch(centre)
-    tokens = {role: centre.fleet.token(role) for role in ("desk", "manager")}
-    client = Client(centre.fleet.url, tokens, history, centre.now)
-    dice = random.Random(plan.seed)
-    dice.shuffle(barcodes)
-    dice.shuffle(residents)
-    load = Load(client, plan.seed, barcodes, residents, plan.pace)
     nemesis = Nemesis(centre, watch, plan.seed, [*(plan.kinds or KINDS)])
     watch.start()
-    load.start(plan.desks)
+    for load, desks in zip(loads, _desks(plan), strict=True):
+        load.start(desks, keepers=max(1, desks // 4))
     began = centre.now()
     telling = _tell(progress, nemesis, history)
     nemesis.run(began + plan.minutes * 60, plan.faults, plan.every)
@@ -95,7 +123,8 @@ def _under_fire(
     seconds = centre.now() - began
     progress(f"{len(nemesis.inflicted)} faults under load in {seconds:.0f} s")
     centre.heal()
-    load.stop()
+    for load in loads:
+        load.stop()
     stopped = centre.now()
     # What was logged must be everywhere within seconds; what it sets off (cards, letters) may take its time.
     quiet = seconds_until(lambda: lag(centre) == 0, 60)
@@ -109,7 +138,7 @@ def _under_fire(
     examples = [f"the lag was 0 after {quiet} s, not within {LAG_GOAL}"] if late else []
     result["checks"]["I11 no lag soon after the last heal"] = {"violations": len(examples), "examples": examples}
     rows = report.recoveries(nemesis.inflicted, history, watch.seen, stopped)
-    return _result(plan, result, history, nemesis, load, rows) | {
+    return _result(plan, result, history, nemesis, loads, rows) | {
         "seconds_under_fire": round(seconds, 1),
         "quiet_s": None if quiet is None else round(quiet, 2),
         "settled_s": None if settled is None else round(settled, 2),
@@ -147,11 +176,16 @@ def judge(evidence: Evidence, history: History) -> dict[str, Any]:
 
 
 def _result(
-    plan: Plan, judged: dict[str, Any], history: History, nemesis: Nemesis, load: Load, rows: list[dict[str, Any]]
+    plan: Plan,
+    judged: dict[str, Any],
+    history: History,
+    nemesis: Nemesis,
+    loads: list[Load],
+    rows: list[dict[str, Any]],
 ) -> dict[str, Any]:
     dead = [row for row in rows if row["kind"] in report.BROKER_DEAD]
     others = [row for row in rows if row["kind"] not in report.BROKER_DEAD]
-    errors = [*load.errors[:EXAMPLES], *nemesis.errors]
+    errors = [*(error for load in loads for error in load.errors[:EXAMPLES]), *nemesis.errors]
     return {
         "date": datetime.now(UTC).date().isoformat(),
         "seed": plan.seed,

@@ -7,8 +7,7 @@ import click
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # eventlet announces its retirement
-    from drills.simulation.many import many, story
-    from drills.simulation.play import Play
+    from drills.simulation.many import history, many, story
 
 
 @click.command()
@@ -19,7 +18,7 @@ with warnings.catch_warnings():
 def simulate(seeds: int, first: int, processes: int, replay: int | None) -> None:
     """Simulate the centre under faults, one history for each seed; the exit code is 1 if a check objects to one."""
     if replay is not None:
-        outcome = Play(replay, tell=True).run()
+        outcome = history(replay, tell=True).run()
         print("\n".join(outcome.problems) or "no objection", outcome.trace, sep="\n")
         sys.exit(bool(outcome.problems))
     report = many(range(first, first + seeds), processes)

@@ -11,7 +11,7 @@ from services.chassis.commands.handler import CommandMessage, Metadata
 from services.contracts.base import Actor
 
 BUSY = (7, 2, 2)  # how much of the traffic each centre has
-MEDDLES = 0.0  # how often somebody names what is another centre's
+MEDDLES = 0.06  # how often somebody names what is another centre's
 
 
 class Desks:

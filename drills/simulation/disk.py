@@ -29,6 +29,9 @@ _UNIQUE = re.compile(
 )
 
 
+NOWHERE = (0, None, None)
+
+
 class LoggedEvent(NamedTuple):
     """One row of the log, with the columns that a feed reads."""
 
@@ -113,7 +116,7 @@ class Disk:
         """How far a source was taken in."""
         parked = frozenset(p.stream for p in self.parked.values() if p.source == source)
         moved = self.subscriptions.get(source)
-        return Cursor(moved.epoch, moved.position, parked, moved.event_id) if moved else Cursor(None, 0, parked)
+        return Cursor(*moved[1:3], parked, *moved[3:5]) if moved else Cursor(None, 0, parked)
 
     @property
     def head(self) -> int:
@@ -121,14 +124,14 @@ class Disk:
         return self.published[-1].position if self.published else 0
 
     @property
-    def head_id(self) -> str | None:
-        """The id of the newest published event."""
-        return self.published[-1].id if self.published else None
+    def last(self) -> tuple[int, str | None, datetime | None]:
+        """Position, id and time of the newest published event."""
+        return _place(self.published[-1]) if self.published else NOWHERE
 
     def page(self, after: int, limit: int) -> Page:
         """The feed."""
         first = bisect_right(self.published, after, key=lambda message: message.position)
-        before = (self.published[first - 1].position, self.published[first - 1].id) if first else (0, None)
+        before = _place(self.published[first - 1]) if first else NOWHERE
         return Page(self.epoch, len(self.events), self.published[first : first + limit], *before)
 
     # -- writing --
@@ -163,7 +166,7 @@ class Disk:
             self.ids.add(row.id)
             self.versions.add((row.stream, row.version))
             if row.type in self.service.published_types:
-                self.published += self._feed.messages(self.epoch, self.head, self.head_id, [row])
+                self.published += self._feed.messages(self.epoch, *self.last, [row])
 
     def _write(self, writes: Writes) -> None:
         for row_type, keys in writes.deletes.items():
@@ -200,6 +203,10 @@ class Disk:
             self.jobs_changed = False
             self._next_due = min((max(j.due, j.leased_until or j.due) for j in self.jobs.values()), default=None)
         return self._next_due
+
+
+def _place(message: Message) -> tuple[int, str | None, datetime | None]:
+    return message.position, message.id, message.at
 
 
 def _key(row: Any) -> str:

@@ -6,6 +6,7 @@ from typing import Any
 
 from drills.simulation.adapters import mails
 from drills.simulation.broker import MemoryBus, MemoryConsumer
+from drills.simulation.disk import NOWHERE
 from drills.simulation.machine import Machine
 from drills.simulation.memory import MemoryJobQueue, MemoryOutbox, MemoryParkedEvents
 from drills.simulation.stage import Postponed
@@ -18,6 +19,7 @@ from services.chassis.messaging.feed import Page
 from services.chassis.messaging.parked import Retrier
 from services.chassis.messaging.rabbitmq import BrokerUnavailable
 from services.chassis.messaging.relay import Relay
+from services.chassis.messaging.same_log import Halted
 from services.chassis.messaging.subscriber import SourceUnavailable, Subscriber
 
 FEED_INTERVAL = timedelta(seconds=consumer_loop.FEED_INTERVAL)
@@ -150,6 +152,7 @@ class Consuming:
         consumer: Any = self.consumer
         self._loop = consumer_loop.ConsumerLoop(subscriber, consumer, Retrier(subscriber, parked, self._steady))
         self._held: list[Any] = []
+        self.halted = ""
         self._read_at = self._surroundings.now - FEED_INTERVAL
 
     def _steady(self) -> float:
@@ -167,22 +170,26 @@ class Consuming:
     @property
     def position(self) -> int:
         """The cursor."""
-        return self._process.disk.cursor(self._source).position
+        moved = self._process.disk.subscriptions.get(self._source)
+        return moved.position if moved else 0
 
     @property
     def lags(self) -> bool:
-        """Whether the feed has more than was taken in."""
-        return self.position < self._log.head and not self._surroundings.feeds_gone
+        """Whether the feed ends elsewhere than the cursor is."""
+        moved, log = self._process.disk.subscriptions.get(self._source), self._log
+        return (moved[2:5] if moved else NOWHERE) != log.last and not self._surroundings.feeds_gone
 
     @property
     def will_act(self) -> bool:
         """Whether there will be something to do when a little time has passed."""
         parked = self._process.disk.parked.values()
-        return self.lags or any(p.out_of_order and p.source == self._source for p in parked)
+        return not self.halted and (self.lags or any(p.out_of_order and p.source == self._source for p in parked))
 
     @property
     def ready(self) -> bool:
         """Whether there is something to do."""
+        if self.halted:
+            return False
         if self._held or self.consumer.waits or self._loop.retrier.due:
             return True
         if not self.consumer.is_open and not self._surroundings.broker_gone:
@@ -192,9 +199,16 @@ class Consuming:
     def step(self) -> str:
         """One round of the loop."""
         try:
-            self._round()
+            return self._connected()
         except Postponed as held:
             return f"held {len(self._held)}: {held}"
+        except Halted as why:
+            self.halted = str(why)
+            return f"halted: {why}"
+
+    def _connected(self) -> str:
+        try:
+            self._round()
         except BrokerUnavailable as error:
             self._held = []
             self._read_feed()

@@ -86,7 +86,7 @@ class History:
 
 @view
 class PublishedEvent:
-    """One event that ``source`` published; ``previous`` and ``previous_id`` are of the one before it in its log."""
+    """One event that ``source`` published; ``previous``, ``previous_id`` and ``previous_at`` are of the one before."""
 
     source: str
     epoch: str
@@ -102,20 +102,22 @@ class PublishedEvent:
     correlation_id: str | None
     causation_id: str | None
     previous_id: str | None
+    previous_at: datetime | None
 
 
 @view
 class FeedPage:
     """A page of the feed; ``epoch`` names the log, ``head`` its last position, ``next`` where to go on.
 
-    ``previous`` and ``previous_id`` are of the last published event at or before ``after``: when they are not of the
-    one that was read last, the log went back. ``types`` says where each type first occurs.
+    ``previous``, ``previous_id`` and ``previous_at`` are of the last published event at or before ``after``: when they
+    are not of the one that was read last, the log went back. ``types`` says where each type first occurs.
     """
 
     epoch: str
     head: int
     previous: int
     previous_id: str | None
+    previous_at: datetime | None
     types: dict[str, int]
     data: tuple[PublishedEvent, ...]
     next: int | None

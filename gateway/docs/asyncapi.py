@@ -51,6 +51,7 @@ ENVELOPE: dict[str, Any] = {
         "cloudEvents_sequence": _text("The event's position among all of its service.", pattern="^[0-9]{20}$"),
         "cloudEvents_previous": _text("The position of the event published before it.", pattern="^[0-9]{20}$"),
         "cloudEvents_previousid": _text("The id of that event; absent in the first.", format="uuid"),
+        "cloudEvents_previoustime": _text("When that event was stored; absent in the first.", format="date-time"),
         "cloudEvents_epoch": _text("Names the log that the positions belong to.", format="uuid"),
         "cloudEvents_partitionkey": _text("The stream again: events with the same key stay in order."),
         "cloudEvents_streamversion": _text("The event's number in its stream.", pattern="^[0-9]+$"),
@@ -58,7 +59,7 @@ ENVELOPE: dict[str, Any] = {
         "cloudEvents_causationid": _text("The id of the event that this one followed from."),
     },
 }
-MAY_LACK = ("correlationid", "causationid", "previousid")
+MAY_LACK = ("correlationid", "causationid", "previousid", "previoustime")
 ENVELOPE["required"] = [name for name in ENVELOPE["properties"] if not name.endswith(MAY_LACK)]
 
 

@@ -128,7 +128,7 @@ def _responses(route: Route) -> dict[str, Any]:
         400: True,
         401: True,
         403: not route.policy.public,
-        404: "{" in route.path or (route.body or route.query) is not None and not route.paged,
+        404: "{" in route.path or (route.body or route.query) is not None,  # an id of another centre is unknown
         408: route.body is not None,
         409: route.key != "none",
         412: "If-Match" in route.headers,

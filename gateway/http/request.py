@@ -12,7 +12,7 @@ from dataclasses import dataclass, fields
 from typing import Any, NamedTuple
 from uuid import UUID, uuid4, uuid5
 
-from gateway.http.auth import RESIDENT, Caller
+from gateway.http.auth import DESK, MANAGER, RESIDENT, Caller
 from gateway.http.preconditions import versions
 from gateway.http.problems import Problem
 from gateway.http.response import Response, ServiceDocument
@@ -32,18 +32,19 @@ NO_VERSION = 0
 
 
 class Address(NamedTuple):
-    """Where a contract goes: its service, its wire name, and whether it has a centre."""
+    """Where a contract goes: its service, its wire name, whether it has a centre, and whether it asks ``whose``."""
 
     service: str
     name: str
     has_centre: bool
+    asks_whose: bool
 
 
 @functools.cache
 def address_of(contract: type) -> Address:
-    """``RequestRental`` -> ``("rentals", "request_rental", False)``."""
+    """``RequestRental`` -> ``("rentals", "request_rental", False, False)``."""
     names = {field.name for field in fields(contract)}
-    return Address(service_of(contract), snake(contract.__name__), "centre" in names)
+    return Address(service_of(contract), snake(contract.__name__), "centre" in names, "whose" in names)
 
 
 def command_id(caller: Caller, route: str, key: str | None, *, required: bool) -> UUID:
@@ -119,6 +120,8 @@ class RequestContext:
         """
         address = address_of(contract)
         params["centre"] = self.caller.centre
+        if address.asks_whose:  # other people's rentals are told to staff alone
+            params["whose"] = str(self.caller.role in (DESK, MANAGER)).lower()
         return await self.dependencies.services[service or address.service].ask(address.name, params, self.priority)
 
     def waiting(self) -> AbstractContextManager[None]:

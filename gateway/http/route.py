@@ -151,7 +151,7 @@ class Routes:
     ) -> Callable[[Handler], Handler]:
         # No default for the policy: a route that forgets it has None, and the app refuses to start.
         named = (f"{self._thing}_id" if name == "id" else name for name in re.findall(r"{(\w+)}", path))
-        filled = frozenset({"centre", *named, *fills})
+        filled = frozenset({"centre", "whose", *named, *fills})
 
         def declare(handler: Handler) -> Handler:
             self._routes.append(

@@ -22,7 +22,7 @@ from gateway.http.response import ServiceDocument
 from gateway.metrics import Metrics
 from gateway.upstream.batcher import Batcher
 from gateway.upstream.gate import PLACES, Gate, Priority, QueueFull
-from gateway.upstream.watcher import Changes, Watcher
+from gateway.upstream.watcher import ChangedStreams, Watcher
 
 DEADLINE = 5.0  # seconds that a client waits for a service
 READY_DEADLINE = 1.0
@@ -64,7 +64,7 @@ class Service:
         metrics.waiting.labels(name).set_function(lambda: len(self._batcher))
         self._encode = msgspec.json.Encoder().encode
         self._decode = msgspec.json.Decoder(Outcomes).decode
-        self._decode_changes = msgspec.json.Decoder(Changes).decode
+        self._decode_changes = msgspec.json.Decoder(ChangedStreams).decode
         self._gate = Gate()
         self._readiness: tuple[float, asyncio.Task[str]] | None = None
         self.watcher = Watcher(self._changes)
@@ -118,7 +118,7 @@ class Service:
         except QueueFull:
             raise Problem("service_busy", details={"service": self.name}) from None
 
-    async def _changes(self, after: int | None) -> Changes:
+    async def _changes(self, after: int | None) -> ChangedStreams:
         """The changes behind a position, waited for over there; without it, where the log ends."""
         params = {"wait": LONGEST_CHANGES} if after is None else {"after": after, "wait": LONGEST_CHANGES}
         document = await self._get("changes", "changes", params, LONGEST_CHANGES + self._deadline)

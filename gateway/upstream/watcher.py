@@ -21,7 +21,7 @@ MOST, MOST_OF_ONE = 2000, 8  # clients that may wait, in all and of one caller
 T = TypeVar("T")
 
 
-class Changes(msgspec.Struct):
+class ChangedStreams(msgspec.Struct):
     """What a service says of its log: the position ``head``, and the streams that grew since the one asked about."""
 
     epoch: str
@@ -32,7 +32,7 @@ class Changes(msgspec.Struct):
 class Watcher:
     """Follows the changes of one service for all who wait. ``ask(after)`` waits over there for what comes behind."""
 
-    def __init__(self, ask: Callable[[int | None], Awaitable[Changes]]) -> None:
+    def __init__(self, ask: Callable[[int | None], Awaitable[ChangedStreams]]) -> None:
         self._ask = ask
         self._waiting: dict[str, set[asyncio.Future[Problem | None]]] = defaultdict(set)
         self._watching: asyncio.Task[None] | None = None
@@ -65,7 +65,7 @@ class Watcher:
 
     async def _watch(self, known: asyncio.Future[None]) -> None:
         """Ask again and again until nobody waits. A request is never broken off: the service would wait on."""
-        at: Changes | None = None
+        at: ChangedStreams | None = None
         try:
             while self._waiting:
                 found = await self._ask(None if at is None else at.head)

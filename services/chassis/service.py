@@ -15,6 +15,7 @@ from services.chassis.foundation.codec import Decoder
 from services.contracts.base import Upcast, is_contract, is_integration_event, snake
 from services.contracts.centres import ids_of
 
+Jobs = Callable[[Any], Iterable[ScheduledCommand | RunEffect]]
 Row = Any
 Event = Any
 Keys = Callable[[Any], str | Iterable[str]]  # the key of the one row that an event touches, or the keys of many
@@ -124,7 +125,7 @@ class Schedule:
     """Turns an own event into jobs, enqueued with it."""
 
     event: type
-    jobs: Callable[[Any], Iterable[ScheduledCommand | RunEffect]]
+    jobs: Jobs
 
 
 @dataclass(frozen=True)
@@ -158,11 +159,13 @@ class RetryLater(Exception):
 class SqlQuery:
     """A named read of own views: ``sql`` yields one JSON document; ``contract`` holds its parameters.
 
+    Where the text depends on which parameters are given, ``sql`` makes it of them.
+
     With an ``aggregate`` the read is of one row of that state; it can then be waited for, and read as of an instant.
     """
 
     contract: type
-    sql: str
+    sql: str | Callable[[Mapping[str, Any]], str]
     aggregate: type | None = None
 
 
@@ -197,7 +200,7 @@ class Service:
         self.projections = list(chain.from_iterable(c.projections for c in capabilities))
         self.policies = list(chain.from_iterable(c.policies for c in capabilities))
         self.queries = list(chain.from_iterable(c.queries for c in capabilities))
-        self.schedule_of = {event: _jobs_of(made) for event, made in _schedules(capabilities).items()}
+        self.schedule_of = {s.event: _jobs_of(s.event, capabilities) for c in capabilities for s in c.schedules}
         self.effect_of = {e.name: e for c in capabilities for e in c.effects}
         self.upcasts = {k: v for c in capabilities for k, v in c.upcasts.items()}
         self.handler_of = {h.command: h for h in self.commands}
@@ -287,15 +290,9 @@ class Service:
         return tuple(sorted({source for source, _ in self.subscribed}))
 
 
-def _schedules(capabilities: Iterable[Capability]) -> dict[type, list[Schedule]]:
-    table: dict[type, list[Schedule]] = {}
-    for schedule in chain.from_iterable(c.schedules for c in capabilities):
-        table.setdefault(schedule.event, []).append(schedule)
-    return table
-
-
-def _jobs_of(schedules: list[Schedule]) -> Callable[[Any], Iterable[ScheduledCommand | RunEffect]]:
-    """What all capabilities schedule from one event, in their order."""
-    if len(schedules) == 1:
-        return schedules[0].jobs
-    return lambda event: chain.from_iterable(schedule.jobs(event) for schedule in schedules)
+def _jobs_of(
+    event: type, capabilities: Iterable[Capability]
+) -> Callable[[Any], Iterable[ScheduledCommand | RunEffect]]:
+    """What all capabilities schedule from an event, in their order."""
+    found = [schedule.jobs for c in capabilities for schedule in c.schedules if schedule.event is event]
+    return found[0] if len(found) == 1 else lambda event: chain.from_iterable(jobs(event) for jobs in found)

@@ -7,6 +7,7 @@ explains what is wrong and describes it in OpenAPI and AsyncAPI; the domain uses
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, dataclass, fields
+from datetime import date
 from functools import cache
 from typing import Annotated, Any, Protocol, Required, TypedDict, TypeVar, cast, dataclass_transform
 from uuid import NAMESPACE_URL, uuid5
@@ -82,7 +83,20 @@ Reference = Annotated[
     ),
 ]
 RequestId = Annotated[str, Meta(pattern=rf"^{REQUEST_ID}\Z")]
-Krw = Annotated[int, Meta(ge=0, description="whole won")]
+Krw = Annotated[int, Meta(ge=0, le=1_000_000_000, description="whole won")]
+FIRST_DAY, LAST_DAY = date(2000, 1, 1), date(2199, 12, 31)
+
+
+def _of_our_time(day: date) -> str | None:
+    return None if FIRST_DAY <= day <= LAST_DAY else f"A day lies between {FIRST_DAY} and {LAST_DAY}."
+
+
+def _of_somebody_alive(day: date) -> str | None:
+    return None if date(1900, 1, 1) <= day <= LAST_DAY else f"A birth date lies between 1900-01-01 and {LAST_DAY}."
+
+
+Day = Annotated[date, Meta(description=f"{FIRST_DAY} to {LAST_DAY}", extra={"check": _of_our_time})]
+BirthDate = Annotated[date, Meta(description=f"1900-01-01 to {LAST_DAY}", extra={"check": _of_somebody_alive})]
 # In what is answered, published or stored nothing is constrained: a constraint that is tightened later must not make
 # unreadable what was written before it.
 Won = Annotated[int, Meta(description="whole won")]

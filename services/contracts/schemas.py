@@ -81,6 +81,8 @@ def _field(kind: inspect.Type, unknown: str, **given: Any) -> Field:
         return fields.Float(**given)
     if isinstance(kind, inspect.AnyType):
         return fields.Raw(**{"allow_none": True, **given})
+    if "check" in extra:
+        given["validate"] = partial(_explained, "", extra["check"])
     return _container(kind, unknown, given)
 
 
@@ -113,8 +115,10 @@ def _refuse(checks: Mapping[str, Check], given: Any) -> None:
         raise ValueError(wrong)
 
 
-def _explained(pattern: str, wrong_with: Check, text: str) -> None:
-    if re.match(pattern, text) and (wrong := wrong_with(text)):  # what is not of the pattern is explained by that
+def _explained(pattern: str, wrong_with: Check, given: Any) -> None:
+    if pattern and not re.match(pattern, given):
+        return  # the pattern explains it
+    if wrong := wrong_with(given):
         raise ValidationError(wrong)
 
 

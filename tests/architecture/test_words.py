@@ -21,7 +21,7 @@ RETIRED_NAMES = frozenset(
         Absorbed Answer Ask Asked AWAY Bell BrokerAway Changes Door Follower Follow Forget Heard HEARS Held Hold House
         Inlet Keep Later Life Listing Look Meant NotYet OpenCharge OpenUnit OutItem Own Owned Pace Passed Reachable
         RowBells Said Shadow ShelfItem SourceAway Standing Stash Till Told Turn Unparker Via Wake World
-        absorb entrance fact facts heard hears hole intent needs pos reactions refold stray till unpark veil
+        absorb entrance fact facts heard hears hole intent needs pos reactions refold till unpark veil
         """,
     )
 )

@@ -33,6 +33,7 @@ TEXTS = {
     "barcodes": "NG-C10-001",
     "still_out": "NG-C10-002",
     "category": "C10",
+    "categories": "C10",
     "code": "C10",
     "group": "camping",
     "group_code": "camping",
@@ -117,6 +118,7 @@ def message(service: Service, event: Any) -> Message:
         causation_id=str(uuid5(UUID(EPOCH), "cause")),
         schema=contract.VERSION,
         previous_id=str(uuid5(UUID(EPOCH), "before")),
+        previous_at=AT,
     )
 
 

@@ -118,11 +118,11 @@ class TestIdempotency:
         """The fingerprints have a key of their own."""
         url, repeated = desk.store.pool.url, lend(desk.resident(), "NG-C10-00001")
         body = encode({"commands": [repeated]})
-        answers = {Runtime(SERVICE, _settings(url, secret)).command(body) for secret in ("a" * 32, "b" * 32)}
+        answers = {Runtime(SERVICE, settings(url, secret)).command(body) for secret in ("a" * 32, "b" * 32)}
         assert len(answers) == 1 and b'"result"' in answers.pop()
 
 
-def _settings(url, secret):
+def settings(url, secret):
     sources = dict.fromkeys(SERVICE.sources, "")
     return Settings(url, "amqp://nowhere", "127.0.0.1", 1, sources, secret, "k" * 32, "error", None)
 
@@ -185,7 +185,7 @@ class TestBadInput:
     def test_a_number_beyond_every_bound_is_refused_beside_a_good_command(self, desk, number):
         wrong, good = lend(desk.resident(), "NG-C10-00002"), lend(desk.resident(), "NG-C10-00001")
         body = encode({"commands": [wrong, good]}).replace(b'"nights":2', b'"nights":' + number.encode(), 1)
-        first, second = decode(Runtime(SERVICE, _settings(desk.store.pool.url, "a" * 32)).command(body))["outcomes"]
+        first, second = decode(Runtime(SERVICE, settings(desk.store.pool.url, "a" * 32)).command(body))["outcomes"]
         assert first["refused"]["code"] == "command_malformed" and "result" in second
 
     def test_unknown_command_and_wrong_shape_are_refused_beside_good_ones(self, desk):

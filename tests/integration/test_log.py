@@ -179,7 +179,8 @@ class TestExpiry:
     def test_a_job_that_is_done_leaves_the_queue_and_can_be_looked_at(self, roles):
         app, _, _ = roles
         job = uuid4()
-        app.execute("INSERT INTO job (id, name, due, data, meta) VALUES (%s, 'ring', now(), '{}', '{}')", (job,))
+        columns = "(id, name, lane, due, since, data, meta)"
+        app.execute(f"INSERT INTO job {columns} VALUES (%s, 'ring', 'normal', now(), now(), '{{}}', '{{}}')", (job,))
         app.execute("SELECT finish_job(%s)", (job,))
         app.execute("SELECT finish_job(%s)", (job,))  # by a second worker, after the lease of the first
         assert app.execute("SELECT count(*) FROM job").fetchone() == (0,)

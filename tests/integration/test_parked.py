@@ -71,7 +71,7 @@ class TestParked:
             raise ZeroDivisionError("our own fault")
 
         desk.subscriber.receive(desk.inventory.stock("NG-C10-001"))
-        about = {"centre": CENTRE, "barcode": "NG-C10-001", "rental_id": None}
+        about = {"centre": CENTRE, "barcode": "NG-C10-001", "category": "C10", "rental_id": None}
         monkeypatch.setattr(Subscriber, "take_in", broken)
         bad = desk.inventory.publishes("item.lost", f"item-{CENTRE}.NG-C10-001", **about)
         desk.subscriber.receive([bad])

@@ -234,7 +234,7 @@ class TestParked:
         behind = [m.position for m in desk.inventory.messages if m.stream in streams and m.position >= first[m.stream]]
         assert sorted(p.position for p in waiting) == sorted(behind)
 
-        mended = {"centre": CENTRE, "rental_id": None}
+        mended = {"centre": CENTRE, "category": "C10", "rental_id": None}
         original = subscriber.integration_event
         monkeypatch.setattr(
             subscriber,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from uuid import uuid4
 
 import pytest
@@ -45,6 +46,18 @@ class TestAnotherLog:
         news = [item_lost(taken_in) for _ in range(4)]
         with pytest.raises(LogRewound):
             taken_in.subscriber.receive(news[-1:])
+        assert (cursor(taken_in), shelf(taken_in)["NG-C10-001"]) == (5, "ready")
+
+    def test_an_event_that_is_decided_anew_at_its_place_is_another_one(self, taken_in):
+        """Given a log that went back, when a command is sent again, then its event has the id that it had before."""
+        last = taken_in.inventory.messages[-1]
+        taken_in.inventory.rewind(3)
+        between = item_lost(taken_in)
+        anew = replace(last, previous=4, previous_id=between.id, at=MONDAY + timedelta(minutes=1))
+        taken_in.inventory.messages.append(anew)
+        item_lost(taken_in)
+        with pytest.raises(LogRewound):
+            taken_in.subscriber.catch_up()
         assert (cursor(taken_in), shelf(taken_in)["NG-C10-001"]) == (5, "ready")
 
     def test_it_stays_halted_after_a_restart(self, taken_in):

@@ -12,11 +12,10 @@ from services.chassis.messaging import subscriber
 from services.chassis.messaging.parked import SOON, ParkedEvents, Retrier
 from services.chassis.messaging.same_log import EpochChanged
 from services.chassis.messaging.subscriber import AFTER_ONE, PATIENCE, TRIES, OutOfOrder, Subscriber
-from services.rentals.checkout.model import StartRental
 from services.rentals.house_rules.model import NoHouseRules
 from services.rentals.inventory_items.projections import evolve_item
 from services.rentals.service import SERVICE
-from tests.support.centre import CENTRE, MONDAY, Desk, Source, barcodes, lend, refusals, send
+from tests.support.centre import CENTRE, MONDAY, Desk, Source, barcodes
 from tests.support.subscribing import UNTIED, cursor, fold_instead, shelf
 
 
@@ -97,37 +96,26 @@ class TestDelivery:
         assert cursor(desk) == 1
 
 
-class TestReactions:
-    def test_a_reaction_and_the_cursor_move_together(self, desk):
-        desk.opened("NG-C10-001")
-        kim = desk.resident()
-        (lent,) = desk.do(lend(kim, "NG-C10-001"))
-        rental_id = lent["result"]["rental_id"]
-        desk.own(StartRental(rental_id=rental_id, payment_id=f"{CENTRE}.p"))
-        desk.do(send("return_items", rental_id=rental_id, items=[{"barcode": "NG-C10-001", "condition": "good"}]))
-        assert refusals(desk.do(lend(kim, "NG-C10-001"))) == ["item_being_checked"]
-        ready = {"centre": CENTRE, "barcode": "NG-C10-001", "category": "C10", "reason": "cleaned"}
-        published = desk.inventory.publishes(
-            "item.made_ready", "item-gwangju-namgu.NG-C10-001", **ready, after_rental=rental_id, repair_id=None
-        )
-        desk.subscriber.receive([published])
-        desk.subscriber.receive([published])
-        assert desk.rows("SELECT count(*) FROM event WHERE type = 'rental.item_released'") == [(1,)]
-        assert refusals(desk.do(lend(kim, "NG-C10-001"))) == [None]
-        causes = desk.rows("SELECT meta->>'causation_id' FROM event WHERE type = 'rental.item_released'")
-        assert causes == [(published.id,)]
-
-
 class TestTrouble:
     def test_a_bad_event_parks_its_stream_and_no_other(self, desk):
         inventory = desk.inventory
         inventory.stock("NG-C10-001", "NG-C10-002")
         bad = inventory.publishes("item.made_ready", "item-gwangju-namgu.NG-C10-001", centre=CENTRE, barcode=17)
         behind = inventory.publishes(
-            "item.lost", "item-gwangju-namgu.NG-C10-001", centre=CENTRE, barcode="NG-C10-001", rental_id=None
+            "item.lost",
+            "item-gwangju-namgu.NG-C10-001",
+            centre=CENTRE,
+            barcode="NG-C10-001",
+            category="C10",
+            rental_id=None,
         )
         other = inventory.publishes(
-            "item.lost", "item-gwangju-namgu.NG-C10-002", centre=CENTRE, barcode="NG-C10-002", rental_id=None
+            "item.lost",
+            "item-gwangju-namgu.NG-C10-002",
+            centre=CENTRE,
+            barcode="NG-C10-002",
+            category="C10",
+            rental_id=None,
         )
         assert desk.subscriber.receive(inventory.messages) == other.position
         parked = desk.rows("SELECT position, stream FROM parked ORDER BY position")
@@ -190,7 +178,12 @@ class TestTrouble:
             "item.made_ready", "item-gwangju-namgu.NG-C10-001", barcode="NG-C10-001", **found
         )
         behind = desk.inventory.publishes(
-            "item.lost", "item-gwangju-namgu.NG-C10-001", centre=CENTRE, barcode="NG-C10-001", rental_id=None
+            "item.lost",
+            "item-gwangju-namgu.NG-C10-001",
+            centre=CENTRE,
+            barcode="NG-C10-001",
+            category="C10",
+            rental_id=None,
         )
         broken = desk.inventory.publishes("item.lost", "item-gwangju-namgu.NG-C10-002", barcode="NG-C10-002")
         desk.subscriber.catch_up()
@@ -245,7 +238,7 @@ class TestTrouble:
     def test_an_event_that_fails_halfway_leaves_nothing_behind_when_it_is_tried_again(self, desk, monkeypatch):
         desk.subscriber.receive(desk.inventory.stock("NG-C10-001"))
         found = {"centre": CENTRE, "barcode": "NG-C10-001", "category": "C10", "reason": "found", **UNTIED}
-        lost = {"centre": CENTRE, "barcode": "NG-C10-001", "rental_id": None}
+        lost = {"centre": CENTRE, "barcode": "NG-C10-001", "category": "C10", "rental_id": None}
         published = [desk.inventory.publishes("item.lost", "item-gwangju-namgu.NG-C10-001", **lost)]
         published.append(desk.inventory.publishes("item.made_ready", "item-gwangju-namgu.NG-C10-001", **found))
         original, failing = Subscriber.take_in, {m.id for m in published}

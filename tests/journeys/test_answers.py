@@ -73,7 +73,8 @@ def a_category(api):
 def money(api, rental):
     [payment] = api.get(f"/v1/payments?rental_id={rental['rental_id']}")["data"]
     api.get(f"/v1/payments/{payment['payment_id']}")
-    wait_for(lambda: api.get("/v1/damages", role="manager")["data"])
+    [damage, *_] = wait_for(lambda: api.get("/v1/damages", role="manager")["data"])
+    api.get(f"/v1/damages/{damage['damage_id']}")
     api.get("/v1/ledger", role="manager")
 
 

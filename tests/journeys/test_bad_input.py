@@ -86,7 +86,7 @@ class TestLending:
 
     def test_to_a_suspended_resident(self, api, stock):
         lee = api.resident()
-        api.post(f"/v1/residents/{lee}/suspension", {"until": "2999-12-31", "reason": "conduct"}, role="manager")
+        api.post(f"/v1/residents/{lee}/suspension", {"until": "2099-12-31", "reason": "conduct"}, role="manager")
         refused(lending(api, api.order(lee, stock[1])), 422, "resident_is_suspended")
         assert api.call("DELETE", f"/v1/residents/{lee}/suspension", role="manager").ok
         assert api.lend(lee, stock[1])["state"] == "out"

@@ -9,11 +9,15 @@ import requests
 
 from tests.support import answers
 from tests.support.installation import Fleet
+from tests.support.mirror import Mirror
 from tests.support.waiting import wait_for
 
 
 class Api:
-    """One fleet's API. `call` gives the response; `get` and `post` want success and give the JSON. All is checked."""
+    """One fleet's API. `call` gives the response; `get` and `post` want success and give the JSON. All is checked.
+
+    A neighbouring centre does meanwhile what this one's staff does.
+    """
 
     def __init__(self, fleet: Fleet) -> None:
         self.fleet, self.url = fleet, fleet.url
@@ -21,12 +25,14 @@ class Api:
         self.answered: set[str | None] = set()  # the routes whose answers kept their contracts
         self.session = requests.Session()
         self.session.trust_env = False
+        self._mirror = Mirror(fleet, self.session)
 
     def token(self, role: str) -> str:
-        """A token of the role; `resident:ID` is that resident."""
+        """A token of the role; `resident:ID` is that resident, `desk@CENTRE` a desk of another centre."""
         if role not in self._tokens:
-            name, _, subject = role.partition(":")
-            self._tokens[role] = self.fleet.token(name, subject or None)
+            name, _, centre = role.partition("@")
+            name, _, subject = name.partition(":")
+            self._tokens[role] = self.fleet.token(name, subject or None, centre or None)
         return self._tokens[role]
 
     def call(
@@ -41,6 +47,8 @@ class Api:
         content = {"data": body} if isinstance(body, bytes) else {"json": body}
         response = self.session.request(method, self.url + path, headers=sent, timeout=60, **content)
         self.answered.add(answers.check(method, path, response))
+        if method == "POST" and "Idempotency-Key" in sent:
+            self._mirror.repeat(path, body, role, sent["Idempotency-Key"], response)
         return response
 
     def get(self, path: str, **more: Any) -> Any:

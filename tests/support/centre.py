@@ -106,6 +106,7 @@ class Source:
             at=MONDAY,
             data=data,
             previous_id=self.messages[-1].id if self.messages else None,
+            previous_at=self.messages[-1].at if self.messages else None,
         )
         self.messages.append(message)
         return message
@@ -142,7 +143,7 @@ class Source:
         """The feed."""
         self.reads += 1
         behind = [m for m in self.messages if m.position > after]
-        before = [(m.position, m.id) for m in self.messages if m.position <= after][-1:] or [(0, None)]
+        before = [(m.position, m.id, m.at) for m in self.messages if m.position <= after][-1:] or [(0, None, None)]
         return Page(
             self.epoch, self.messages[-1].position if self.messages else 0, behind[:500], *before[0], types=self.types
         )

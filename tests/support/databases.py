@@ -67,6 +67,16 @@ def template(servers: Fleet) -> Iterator[Callable[[str], str]]:
 @pytest.fixture
 def fresh(servers: Fleet, template: Callable[[str], str]) -> Iterator[Callable[[str], Database]]:
     """Makes a fresh, migrated database of a service; dropped after the test."""
+    yield from _made_fresh(servers, template)
+
+
+@pytest.fixture(scope="module")
+def fresh_for_module(servers: Fleet, template: Callable[[str], str]) -> Iterator[Callable[[str], Database]]:
+    """The same, dropped after the tests of the module."""
+    yield from _made_fresh(servers, template)
+
+
+def _made_fresh(servers: Fleet, template: Callable[[str], str]) -> Iterator[Callable[[str], Database]]:
     names: list[str] = []
 
     def make(service: str) -> Database:

@@ -15,6 +15,7 @@ import pytest
 
 from deploy.local import Installation
 from deploy.local.config import CENTRE
+from tests.support.neighbours import NEIGHBOURS
 
 
 class Fleet(Installation):
@@ -67,6 +68,6 @@ def servers() -> Iterator[Fleet]:
 
 @pytest.fixture(scope="session")
 def fleet() -> Iterator[Fleet]:
-    """The whole of Nanum, seeded and ready."""
-    with installation() as fleet:
+    """The whole of Nanum, seeded and ready, with three centres that have the same barcodes."""
+    with installation(centres=(CENTRE, *NEIGHBOURS)) as fleet:
         yield fleet

@@ -17,7 +17,7 @@ from services.contracts.base import centre_of
 
 CENTRE = "gwangju-namgu"
 NEIGHBOURS = ("gwangju-nam", "gwangju-namgu-2")
-_CENTRE = re.compile(rb'(?<=["-])' + CENTRE.encode() + rb'(?=["./:])')
+_CENTRE = re.compile(rb'(?<=["/:=,-])' + CENTRE.encode() + rb'(?=["./:])')
 _OF_NEIGHBOURS = f"({'|'.join(NEIGHBOURS)})([^a-z0-9-]|$)"
 _TABLE = re.compile(r"(?:FROM|JOIN) (?!log\b|pg_)([a-z_]+)\b(?![.(])")
 _TABLES = (

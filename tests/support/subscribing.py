@@ -33,5 +33,5 @@ def fold_instead(monkeypatch: MonkeyPatch, evolve: Callable[..., Any]) -> None:
 
 def item_lost(desk: Desk, barcode: str = "NG-C10-001") -> Message:
     """The next event: an item is lost."""
-    about = {"centre": CENTRE, "barcode": barcode, "rental_id": None}
+    about = {"centre": CENTRE, "barcode": barcode, "category": "C10", "rental_id": None}
     return desk.inventory.publishes("item.lost", f"item-{CENTRE}.{barcode}", **about)

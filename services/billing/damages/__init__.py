@@ -2,9 +2,9 @@
 
 from services.billing.damages import decisions, model
 from services.billing.damages.policies import POLICIES
-from services.chassis.readmodels.paging import list_query
+from services.chassis.readmodels.paging import list_query, row_query
 from services.chassis.service import Capability, CommandHandler, Projection
-from services.contracts.billing.queries import Damages
+from services.contracts.billing import queries
 from services.contracts.rentals.events import HouseRulesAdopted
 
 CAPABILITY = Capability(
@@ -15,5 +15,5 @@ CAPABILITY = Capability(
         Projection(model.NoFaultRule, model.evolve_rule, (HouseRulesAdopted,)),
     ),
     policies=POLICIES,
-    queries=(list_query(Damages, model.Damage, by="assessed_at"),),
+    queries=(row_query(queries.Damage, model.Damage), list_query(queries.Damages, model.Damage, by="assessed_at")),
 )

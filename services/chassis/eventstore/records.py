@@ -24,6 +24,7 @@ class Cursor(NamedTuple):
     position: int
     parked: frozenset[str]
     event_id: str | None = None  # the event at that position
+    event_at: datetime | None = None  # when it was stored: one that is decided anew has the same id
     types: tuple[str, ...] | None = None  # what was subscribed to when it was taken in, sorted
     resume_from: int | None = None  # it stands still until its policies have seen what comes behind this position
 
@@ -35,6 +36,7 @@ class Moved(NamedTuple):
     epoch: str
     position: int
     event_id: str
+    event_at: datetime
     types: list[str]
 
 

@@ -7,6 +7,7 @@ the same kind get the same text, so each is built once and prepared once.
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cache
 from typing import Any, Protocol
 from uuid import UUID
@@ -22,6 +23,7 @@ from services.chassis.foundation.codec import Raw, decode, encode
 from services.chassis.service import Service
 
 log = structlog.get_logger()
+_AT = tuple[str, int, str | None, datetime | None, tuple[str, ...] | None, int | None]
 _LOCK = database.text("SELECT pg_advisory_xact_lock(log_key())")
 # Postgres timeouts do not end a session whose client disappears mid-pipeline; it keeps the log lock. A writer that
 # times out on the lock terminates a holder that is stuck in ClientRead.
@@ -35,7 +37,8 @@ SILENT = 2.0  # seconds: the two round trips of a unit of work are milliseconds 
 _HEAD = "(SELECT coalesce(max(position), 0) FROM event)"
 _OUTCOMES = "(SELECT json_object_agg(id, json_build_array(fingerprint, outcome::text)) FROM outcome WHERE id = ANY(%s))"
 _CURSOR = (
-    "(SELECT json_build_array(epoch, position, event_id, types, resume_from) FROM subscription WHERE source = %s),"
+    "(SELECT json_build_array(epoch, position, event_id, event_at, types, resume_from) FROM subscription"
+    " WHERE source = %s),"
     " (SELECT json_agg(DISTINCT stream) FROM parked WHERE source = %s)"
 )
 _ENQUEUE = (
@@ -44,14 +47,15 @@ _ENQUEUE = (
     " ON CONFLICT (id) DO NOTHING"
 )
 _MOVE = (
-    "INSERT INTO subscription (source, epoch, position, event_id, types) VALUES (%s, %s, %s, %s, %s)"
+    "INSERT INTO subscription (source, epoch, position, event_id, event_at, types) VALUES (%s, %s, %s, %s, %s, %s)"
     " ON CONFLICT (source) DO UPDATE SET epoch = excluded.epoch, position = excluded.position,"
-    " event_id = excluded.event_id, types = excluded.types"
+    " event_id = excluded.event_id, event_at = excluded.event_at, types = excluded.types"
 )
 MARKED = 1000  # positions from one mark of a source to the next
 _MARK = (
-    "INSERT INTO subscription_mark (source, position, event_id) VALUES (%s, %s, %s)"
-    " ON CONFLICT (source, position) DO UPDATE SET event_id = excluded.event_id, at = now()"
+    "INSERT INTO subscription_mark (source, position, event_id, event_at) VALUES (%s, %s, %s, %s)"
+    " ON CONFLICT (source, position) DO UPDATE SET"
+    " event_id = excluded.event_id, event_at = excluded.event_at, at = now()"
 )
 _REFUSALS = (
     "INSERT INTO policy_refusal (command_id, source, position, stream, command, code, details)"
@@ -66,7 +70,7 @@ _PARK = (
     " ON CONFLICT DO NOTHING"
 )
 _UNPARK = "DELETE FROM parked WHERE source = %s AND position = %s"
-_APPEND = "append(%s, %s::jsonb)"
+_APPEND = "append(%s, %s::jsonb, %s::jsonb)"
 _KEEP_OUTCOMES = "keep_outcomes(%s::json)"
 _FINISH_JOB = "finish_job(%s)"
 
@@ -126,10 +130,10 @@ class PostgresStore:
             log.warning("silent_holder_of_the_lock_ended")
 
     @contextmanager
-    def read(self, reads: Iterable[Read]) -> Iterator[StateReader]:
-        """Rows as they stand, without the lock: for reading, never for deciding."""
+    def read(self, reads: Iterable[Read], centre: str | None = None) -> Iterator[StateReader]:
+        """Rows of a centre, or of all, as they stand, without the lock: for reading, never for deciding."""
         with self.reading.connection() as conn:
-            uow = UnitOfWork(self.service, PostgresSession(self.service, conn))
+            uow = UnitOfWork(self.service, PostgresSession(self.service, conn), centre=centre)
             uow.preload(reads)
             yield uow
 
@@ -153,9 +157,12 @@ class PostgresSession:
         cursor = None
         if source:
             at, parked, *rest = rest
-            epoch, position, event_id, types, resume_from = decode(at) if at else (None, 0, None, None, None)
             streams = frozenset(decode(parked) if parked else ())
-            cursor = Cursor(epoch, position, streams, event_id, None if types is None else tuple(types), resume_from)
+            if at:
+                epoch, position, id, stored_at, types, resume_from = decode(at, type=_AT)
+                cursor = Cursor(epoch, position, streams, id, stored_at, types, resume_from)
+            else:
+                cursor = Cursor(None, 0, streams)
         rows = [
             self.service.projection_of[lookup.row_type].decoder.rows(text)
             for lookup, text in zip(lookups, rest, strict=True)
@@ -206,7 +213,8 @@ def writing(uow: UnitOfWork) -> tuple[SQL, list[Any]] | None:
     parts: list[tuple[str, Sequence[Any]]] = [*_row_parts(uow), *_book_parts(uow)]
     calls: list[tuple[str, Sequence[Any]]] = []
     if uow.events:
-        calls.append((_APPEND, (uow.head, encode(uow.events).decode())))
+        kinds = [{"type": type, "schema": schema} for type, schema in {(e.type, e.schema) for e in uow.events}]
+        calls.append((_APPEND, (uow.head, encode(uow.events).decode(), encode(kinds).decode())))
     if uow.outcomes:
         known = [{"id": id, "fingerprint": of, "outcome": Raw(outcome)} for id, of, outcome in uow.outcomes]
         calls.append((_KEEP_OUTCOMES, (encode(known).decode(),)))
@@ -241,7 +249,7 @@ def _book_parts(uow: UnitOfWork) -> Iterator[tuple[str, Sequence[Any]]]:
     if uow.moved_to:
         yield _MOVE, uow.moved_to
         if uow.moved_to.position // MARKED > uow.cursor.position // MARKED:
-            yield _MARK, (uow.moved_to.source, uow.moved_to.position, uow.moved_to.event_id)
+            yield _MARK, (uow.moved_to.source, *uow.moved_to[2:5])
     if uow.policy_refusals:
         yield _REFUSALS, (encode(uow.policy_refusals).decode(),)
     if uow.parked:

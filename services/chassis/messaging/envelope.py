@@ -1,8 +1,9 @@
 """A published event as a message: CloudEvents 1.0 in binary mode, so that any AMQP client can read it.
 
 Headers ``cloudEvents_*`` carry the envelope, the JSON body carries the data alone. Extensions: ``sequence`` (position,
-zero-padded to sort as text), ``previous`` and ``previousid`` (position and id of the event published before it: how a
-reader notices a gap, and a log that is another one under the same name; the first event has no ``previousid``),
+zero-padded to sort as text), ``previous``, ``previousid`` and ``previoustime`` (position, id and time of the event
+published before it: how a reader notices a gap, and a log that is another one under the same name; the first event has
+the position 0 there alone),
 ``epoch`` (names the log), ``partitionkey`` (the stream), ``correlationid``, ``causationid``. ``dataschema`` is
 ``/schemas/<type>/<version>``: the version of the contract that the body follows.
 """
@@ -37,6 +38,7 @@ class Message:
     causation_id: str | None = None
     schema: int = 1
     previous_id: str | None = None
+    previous_at: datetime | None = None
 
     def headers(self) -> dict[str, str]:
         """The AMQP headers."""
@@ -57,6 +59,8 @@ class Message:
         }
         if self.previous_id:
             headers["cloudEvents_previousid"] = self.previous_id
+        if self.previous_at:
+            headers["cloudEvents_previoustime"] = self.previous_at.isoformat()
         if self.correlation_id:
             headers["cloudEvents_correlationid"] = self.correlation_id
         if self.causation_id:
@@ -70,6 +74,7 @@ class Message:
 
 def open_envelope(headers: Mapping[str, Any], body: bytes) -> Message:
     """The message in an AMQP delivery. Raises :class:`NotAnEvent`."""
+    before_at = headers.get("cloudEvents_previoustime")
     try:
         return Message(
             source=headers["cloudEvents_source"].removeprefix("/"),
@@ -86,6 +91,7 @@ def open_envelope(headers: Mapping[str, Any], body: bytes) -> Message:
             causation_id=headers.get("cloudEvents_causationid"),
             schema=int(headers.get("cloudEvents_dataschema", "/1").rpartition("/")[2]),
             previous_id=headers.get("cloudEvents_previousid"),
+            previous_at=datetime.fromisoformat(before_at) if before_at else None,
         )
     except Exception as wrong:
         raise NotAnEvent(f"{type(wrong).__name__}: {wrong}") from None

@@ -1,7 +1,8 @@
 """Whether a source's log is still the one that a subscriber has read so far; if not, it halts until a human decides.
 
-A cursor is a position, the id of the event there, the epoch, and the types that were subscribed to. A page of the feed
-tells the same of the log as it is now.
+A cursor is a position, id and time of the event there, the epoch, and the types that were subscribed to. A page of the
+feed tells the same of the log as it is now. The time is needed because an event that is decided anew after a log went
+back, as its command was sent again or its job done again, has the same id as before, and may be at the same position.
 """
 
 from functools import cache
@@ -41,7 +42,8 @@ def check_same_log(service: Service, source: str, page: Page, cursor: Cursor) ->
         raise Halted(f"a resume of {source} was broken off: {way_on}")
     if cursor.epoch not in (None, page.epoch):
         raise EpochChanged(f"{source} has the epoch {page.epoch}, subscribed was {cursor.epoch}: {way_on}")
-    if page.head < cursor.position or (page.previous, page.previous_id) != (cursor.position, cursor.event_id):
+    before = (page.previous, page.previous_id, page.previous_at)
+    if page.head < cursor.position or before != (cursor.position, cursor.event_id, cursor.event_at):
         raise LogRewound(
             f"the log of {source} ends at {page.head} and has {page.previous_id} at {page.previous};"
             f" taken in was {cursor.event_id} at {cursor.position}: {way_on}"

@@ -101,7 +101,7 @@ class Subscriber:
             failpoints.reach("subscriber.before_commit")
             uow.commit()
         moved = uow.moved_to
-        self._known = Cursor(moved.epoch, moved.position, uow.cursor.parked, moved.event_id) if moved else uow.cursor
+        self._known = Cursor(*moved[1:3], uow.cursor.parked, *moved[3:5]) if moved else uow.cursor
         failpoints.reach("subscriber.after_commit")
         metrics.SUBSCRIBED.labels(self.source).set(applied.position)
         return applied
@@ -109,7 +109,7 @@ class Subscriber:
     def _apply(self, uow: UnitOfWork, incoming: Iterable[Incoming], from_feed: bool) -> Applied:
         """From the feed a message is believed; from the queue only if it is the next one by all that it says."""
         now, cursor, parked = self.clock(), uow.cursor, set(uow.cursor.parked)
-        at, gap = (cursor.epoch, cursor.position, cursor.event_id), False
+        at, gap = (cursor.epoch, cursor.position, cursor.event_id, cursor.event_at), False
         if cursor.resume_from is not None or (cursor.types not in (None, self.types) and not self._checked):
             return Applied(cursor.position, True)  # the feed says what has to be done
         for each in incoming:
@@ -117,7 +117,8 @@ class Subscriber:
             if message.epoch == at[0] and message.position <= at[1]:
                 metrics.DUPLICATES.labels(self.source).inc()
                 continue
-            follows = (at[0] or message.epoch, *at[1:]) == (message.epoch, message.previous, message.previous_id)
+            before = (message.epoch, message.previous, message.previous_id, message.previous_at)
+            follows = (at[0] or message.epoch, *at[1:]) == before
             strange = message.position > message.previous + JUMP or message.type not in self._contracts
             if not follows or (strange and not from_feed):
                 gap = True
@@ -130,7 +131,7 @@ class Subscriber:
                 uow.parked.append(_parked(message, "behind a parked event of its stream"))
             else:
                 self.take_in(uow, each)
-            at = (message.epoch, message.position, message.id)
+            at = (message.epoch, message.position, message.id, message.at)
             uow.moved_to = Moved(self.source, *at, list(self.types))
             metrics.LAG_SECONDS.labels(self.source).set((now - message.at).total_seconds())
         return Applied(at[1], gap)
@@ -220,10 +221,11 @@ class Subscriber:
             cursor = uow.cursor
             if message.epoch == cursor.epoch and message.position <= cursor.position:
                 return cursor.position
-            at = (cursor.epoch or message.epoch, cursor.position, cursor.event_id)
-            if at == (message.epoch, message.previous, message.previous_id):
+            before = (message.epoch, message.previous, message.previous_id, message.previous_at)
+            if (cursor.epoch or message.epoch, cursor.position, cursor.event_id, cursor.event_at) == before:
                 uow.parked.append(_parked(message, f"{type(error).__name__}: {error}", out_of_order))
-                uow.moved_to = Moved(self.source, message.epoch, message.position, message.id, list(self.types))
+                moved = (message.epoch, message.position, message.id, message.at)
+                uow.moved_to = Moved(self.source, *moved, list(self.types))
                 uow.commit()
         if not uow.committed:
             return cursor.position if from_feed else self._filled([message], cursor.position)

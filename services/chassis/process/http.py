@@ -115,7 +115,7 @@ class Entrypoints:
     def events(self, request: Request) -> bytes:
         """A page of the published events."""
         after, limit = int(request.args.get("after") or 0), int(request.args.get("limit") or 100)
-        page: bytes = self.runtime.feed(after, max(1, limit))
+        page: bytes = self.runtime.feed(after, max(1, limit), request.args.get("centre"))
         return page
 
     @http("GET", "/changes")

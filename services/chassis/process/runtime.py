@@ -134,9 +134,9 @@ class Runtime:
         """Answer a named read."""
         return twice(self.queries.handle, name, given, clock())
 
-    def feed(self, after: int, limit: int) -> bytes:
-        """A page of the published events, as JSON."""
-        page = twice(self.queries.page, after, limit)
+    def feed(self, after: int, limit: int, centre: str | None) -> bytes:
+        """A page of the published events of a centre, or of all, as JSON."""
+        page = twice(self.queries.page, after, limit, centre)
         following = page.messages[-1].position if page.more else None
         told = {name: value for name, value in vars(page).items() if name not in ("messages", "more")}
         return encode({**told, "data": page.messages, "next": following})

@@ -22,10 +22,12 @@ from services.chassis.readmodels.verify import table_of
 log = structlog.get_logger()
 END = 2**62  # behind every event
 _MARKS = database.text(
-    "SELECT position, event_id::text FROM subscription_mark WHERE source = %s AND position <= %s ORDER BY position DESC"
+    "SELECT position, event_id::text, event_at FROM subscription_mark WHERE source = %s AND position <= %s"
+    " ORDER BY position DESC"
 )
 _BEGIN = database.text(
-    "UPDATE subscription SET epoch = %s, position = %s, event_id = %s, resume_from = %s WHERE source = %s"
+    "UPDATE subscription SET epoch = %s, position = %s, event_id = %s, event_at = %s, resume_from = %s"
+    " WHERE source = %s"
 )
 _END = database.text("UPDATE subscription SET resume_from = NULL, types = %s WHERE source = %s")
 
@@ -62,7 +64,7 @@ def resume(subscriber: Subscriber, store: PostgresStore, owner_url: str, feeds: 
         conn.execute("SELECT pg_advisory_xact_lock(log_key())")
         conn.execute("DELETE FROM subscription_mark WHERE source = %s AND position > %s", (source, common))
         conn.execute("DELETE FROM parked WHERE source = %s AND position > %s", (source, common))
-        conn.execute(_BEGIN, (end.epoch, end.previous, end.previous_id, common, source))
+        conn.execute(_BEGIN, (end.epoch, end.previous, end.previous_id, end.previous_at, common, source))
     views = [table_of(p) for p in subscriber.service.projections if p.source == source]
     if views:
         rebuild(subscriber.service, owner_url, feeds, views)
@@ -83,10 +85,10 @@ def _common(store: PostgresStore, read_feed: ReadFeed, source: str, cursor: Curs
         return cursor.resume_from
     with store.reading.connection() as conn:
         marks = conn.execute(_MARKS, (source, cursor.position)).fetchall()
-    for position, event_id in [(cursor.position, cursor.event_id), *marks]:
-        page: Page = read_feed(position)
-        if (page.previous, page.previous_id) == (position, event_id):
-            return int(position)
+    for place in [(cursor.position, cursor.event_id, cursor.event_at), *marks]:
+        page: Page = read_feed(place[0])
+        if (page.previous, page.previous_id, page.previous_at) == place:
+            return int(place[0])
     return 0
 
 

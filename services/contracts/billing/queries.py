@@ -21,6 +21,13 @@ class Payments(Page):
     state: PaymentState | None = None
 
 
+@query(views.Damage)
+class Damage:
+    """One damage."""
+
+    damage_id: Id
+
+
 @query(views.Damage, paged=True)
 class Damages(Page):
     """Damages as they were assessed, newest first: ``waived``, or ``open`` until a manager has settled them."""

@@ -76,4 +76,4 @@ class ReturnRepair:
 
     repair_id: Id
     mended: bool
-    cost_krw: Annotated[int, Meta(ge=0, description="whole won, borne by the district")]
+    cost_krw: Annotated[Krw, Meta(description="whole won, borne by the district")]

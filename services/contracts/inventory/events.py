@@ -38,6 +38,7 @@ class ItemMadeReady(OfItem):
 class ItemCleaningStarted(OfItem):
     """An item came back and rests until it is clean; ``until`` is null when staff has to clean it first."""
 
+    category: CategoryRef
     rental_id: IdRef
     until: datetime | None
 
@@ -55,12 +56,15 @@ class ItemDamaged(OfItem):
 class ItemLost(OfItem):
     """An item can't be found."""
 
+    category: CategoryRef
     rental_id: IdRef | None
 
 
 @integration_event("item.retired")
 class ItemRetired(OfItem):
     """An item left the books."""
+
+    category: CategoryRef
 
 
 @integration_event("repair.opened")

@@ -29,19 +29,21 @@ class Category:
 
 @query(views.Item, paged=True)
 class Items(Page):
-    """Items, by category or state."""
+    """Items, by category or state. ``whose``: as for one item."""
 
     centre: Centre
     category: CategoryCode | None = None
     state: ItemState | None = None
+    whose: bool = False
 
 
 @query(views.Item)
 class Item:
-    """One item by its barcode."""
+    """One item by its barcode. ``whose``: also which rental has it, and which had it last."""
 
     centre: Centre
     barcode: Barcode
+    whose: bool = False
 
 
 @query(views.Repair, paged=True)

@@ -39,7 +39,7 @@ class ItemRecord:
 
 @view
 class Item(ItemRecord):
-    """One item: `held` or `out` while a rental has it, with that rental and its due day."""
+    """One item: `held` or `out` while a rental has it, with its due day. Staff also see which rental that is."""
 
     rental_id: str | None
     due_on: date | None

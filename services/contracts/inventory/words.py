@@ -17,7 +17,7 @@ RepairState = Literal["open", "sent", "mended", "scrapped"]
 Name = Annotated[str, Meta(min_length=1, max_length=100, extra={"check": unseen}), CATALOGUE_TEXT]
 Manual = Annotated[str, Meta(min_length=1, max_length=4000, extra={"check": unseen}), CATALOGUE_TEXT]
 Nights = Annotated[int, Meta(ge=1, le=365)]
-NightlyFee = Annotated[int, Meta(ge=0, description="ordinary fee of one charged night, whole won")]
+NightlyFee = Annotated[int, Meta(ge=0, le=50_000, description="ordinary fee of one charged night, whole won")]
 
 
 @value

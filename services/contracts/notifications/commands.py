@@ -1,11 +1,10 @@
 """What may be asked of notifications."""
 
-from datetime import date
 from typing import Annotated
 
 from msgspec import Meta
 
-from services.contracts.base import Centre, Id, command
+from services.contracts.base import BirthDate, Centre, Id, command
 from services.contracts.notifications.addresses import unmailable, unwritable
 from services.contracts.notifications.words import ForgetReason, Language
 
@@ -38,7 +37,7 @@ class RegisterContact:
     name: Name
     phone: Phone
     email: Email | None = None
-    birth_date: date | None = None
+    birth_date: BirthDate | None = None
     language: Language = "ko"
 
 
@@ -50,7 +49,7 @@ class CorrectContact:
     name: Name
     phone: Phone
     email: Email | None
-    birth_date: date | None
+    birth_date: BirthDate | None
     language: Language
 
 

@@ -30,7 +30,7 @@ class Notices(Page):
 
     centre: Centre
     resident_id: Id | None = None
-    about: str | None = None
+    about: Id | None = None
 
 
 @query(views.Announcement, paged=True)

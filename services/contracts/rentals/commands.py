@@ -1,11 +1,10 @@
 """What may be asked of rentals."""
 
-from datetime import date
 from typing import Annotated
 
 from msgspec import Meta
 
-from services.contracts.base import Barcode, Centre, Id, command
+from services.contracts.base import Barcode, Centre, Day, Id, command
 from services.contracts.house_rules import RulesDocument
 from services.contracts.inventory.words import Nights
 from services.contracts.rentals.words import PaymentChoice, ReturnedItem, SuspensionReason, VerificationMethod
@@ -40,7 +39,7 @@ class SuspendResident:
     """Stop lending to a resident until the day ``until`` (that day included)."""
 
     resident_id: Id
-    until: date
+    until: Day
     reason: SuspensionReason
 
 

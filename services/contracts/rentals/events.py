@@ -11,7 +11,7 @@ from services.contracts.rentals.words import (
     SuspensionReason,
     VerificationMethod,
 )
-from services.contracts.texts import BarcodeRef, CentreRef, CodeRef, IdRef
+from services.contracts.texts import BarcodeRef, CategoryRef, CentreRef, CodeRef, IdRef
 
 
 @integration_event("house_rules.adopted")
@@ -94,12 +94,13 @@ class RentalStarted:
 
 @integration_event("rental.cancelled")
 class RentalCancelled:
-    """The rental came to nothing, and the items are released."""
+    """The rental came to nothing, and the items are released. ``categories`` has the category of each barcode."""
 
     centre: CentreRef
     rental_id: IdRef
     resident_id: IdRef
     barcodes: tuple[BarcodeRef, ...]
+    categories: tuple[CategoryRef, ...]
     reason: CancellationReason
 
 
@@ -130,10 +131,11 @@ class RentalReturned:
 
 @integration_event("rental.marked_overdue")
 class RentalMarkedOverdue:
-    """The due day is over, and items are still out."""
+    """The due day is over, and items are still out. ``categories`` has the category of each barcode."""
 
     centre: CentreRef
     rental_id: IdRef
     resident_id: IdRef
     barcodes: tuple[BarcodeRef, ...]
+    categories: tuple[CategoryRef, ...]
     due_on: date

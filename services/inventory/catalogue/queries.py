@@ -2,7 +2,7 @@
 
 from dataclasses import fields
 
-from services.chassis.readmodels.paging import equals, optional, paged
+from services.chassis.readmodels.paging import Filter, equals, paged
 from services.chassis.service import SqlQuery
 from services.contracts.inventory import queries, views
 
@@ -14,7 +14,8 @@ _CATEGORY = f"""
     FROM category c LEFT JOIN (
         SELECT i.centre, i.category, count(*) AS total,
                count(*) FILTER (WHERE i.state = 'ready' AND o.item_id IS NULL) AS free
-        FROM item i LEFT JOIN rented_out o USING (item_id) WHERE i.state <> 'retired' GROUP BY i.centre, i.category
+        FROM item i LEFT JOIN rented_out o ON o.centre = i.centre AND o.item_id = i.item_id
+        WHERE i.state <> 'retired' GROUP BY i.centre, i.category
     ) n ON n.centre = c.centre AND n.category = c.code
 """
 
@@ -22,9 +23,9 @@ CATEGORIES = paged(
     f"({_CATEGORY})",
     "code",
     equals("centre"),
-    optional("group"),
-    "(%(q)s::text IS NULL OR name_ko ILIKE '%%' || %(q)s || '%%' OR name_en ILIKE '%%' || %(q)s || '%%')",
-    "(%(available)s::boolean IS NULL OR (free > 0) = %(available)s)",
+    equals("group"),
+    Filter("q", "(name_ko ILIKE '%%' || %(q)s || '%%' OR name_en ILIKE '%%' || %(q)s || '%%')"),
+    Filter("available", lambda available: "free > 0" if available else "free = 0"),
 )
 
 CATEGORY = f"SELECT to_json(c) FROM ({_CATEGORY}) c WHERE centre = %(centre)s AND code = %(code)s"

@@ -93,14 +93,14 @@ def report_lost(command: commands.ReportLost, read: StateReader, now: datetime) 
         return []
     if item.state == "retired":
         raise model.ItemCannot(barcode=item.barcode, state=item.state)
-    return [model.ItemLost(centre=item.centre, barcode=item.barcode, rental_id=None)]
+    return [make(model.ItemLost, item, rental_id=None)]
 
 
 @reads_item_and_rental
 def retire(command: commands.RetireItem, read: StateReader, now: datetime) -> list[Any]:
     """Take the item out of the books for good."""
     item = _at_the_centre(read, command.item_id)
-    return [] if item.state == "retired" else [model.ItemRetired(centre=item.centre, barcode=item.barcode)]
+    return [] if item.state == "retired" else [make(model.ItemRetired, item)]
 
 
 @reads_item
@@ -116,12 +116,13 @@ def receive(command: model.ReceiveItem, read: StateReader, now: datetime) -> lis
     if command.condition == "damaged":
         return _damaged(item, command.rental_id, command.cause or "wear", now)
     if command.condition == "lost":
-        return [model.ItemLost(**about)]
+        return [model.ItemLost(**about, category=item.category)]
     if command.missing:
         return [model.ItemReturnedIncomplete(**about, missing=command.missing)]
     if command.condition == "dirty":  # rests until somebody has cleaned it
-        return [model.ItemCleaningStarted(**about, missing=(), until=None)]
-    rests = model.ItemCleaningStarted(**about, missing=(), until=command.ready_from or now)
+        return [model.ItemCleaningStarted(**about, category=item.category, missing=(), until=None)]
+    until = command.ready_from or now
+    rests = model.ItemCleaningStarted(**about, category=item.category, missing=(), until=until)
     if command.ready_from:
         return [rests]
     return [rests, _made_ready(model.evolve(item, rests) or item, "cleaned")]

@@ -144,6 +144,7 @@ class RentedOut:
     """An item that a rental holds or has out, as rentals published it. Without a row the item is at the centre."""
 
     item_id: str
+    centre: str
     rental_id: str
     state: Literal["held", "out"]
     due_on: date
@@ -189,14 +190,22 @@ def repair_id(item: Item) -> str:
     return id_of(item.centre, f"{item.barcode}-{item.damages + 1}")
 
 
+def item_id_of(repair_id: str) -> str:
+    """The id of the item of a repair."""
+    return repair_id.rpartition("-")[0]
+
+
 def evolve_rented_out(item_id: str, row: RentedOut | None, event: Any) -> RentedOut | None:
     """Who has the item after an event of a rental; the end of another rental than the row's changes nothing."""
     match event:
         case rentals.RentalRequested():
-            return RentedOut(item_id=item_id, rental_id=event.rental_id, state="held", due_on=event.due_on)
+            state: Literal["held", "out"] = "held"
         case rentals.RentalStarted():
-            return RentedOut(item_id=item_id, rental_id=event.rental_id, state="out", due_on=event.due_on)
-    return row if row and row.rental_id != event.rental_id else None
+            state = "out"
+        case _:
+            return row if row and row.rental_id != event.rental_id else None
+    about = {"centre": event.centre, "rental_id": event.rental_id, "due_on": event.due_on}
+    return RentedOut(item_id=item_id, state=state, **about)
 
 
 def rented_out_keys(event: Any) -> Iterable[str]:

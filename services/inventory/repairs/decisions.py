@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from services.chassis.domain import StateReader, reads
+from services.chassis.domain import StateReader, make, reads
 from services.contracts.inventory.commands import ReturnRepair, SendRepair
 from services.inventory.items import model as items  # as a module, since items fold the events of repairs
 from services.inventory.repairs import model
@@ -28,7 +28,7 @@ def send(command: SendRepair, read: StateReader, now: datetime) -> list[Any]:
     return [model.RepairSent(centre=repair.centre, barcode=repair.barcode, sent_at=now, **vars(command))]
 
 
-@reads(lambda command: [(Repair, command.repair_id)])
+@reads(lambda command: [(Repair, command.repair_id), (items.Item, items.item_id_of(command.repair_id))])
 def take_back(command: ReturnRepair, read: StateReader, now: datetime) -> list[Any]:
     """Take the item back from its maker: mended, it is prepared to be lent again; otherwise it is retired."""
     repair = _known(read, command.repair_id)
@@ -38,4 +38,5 @@ def take_back(command: ReturnRepair, read: StateReader, now: datetime) -> list[A
         raise model.RepairNotReturnable(repair_id=command.repair_id, state=repair.state)
     about: dict[str, Any] = {"centre": repair.centre, "barcode": repair.barcode}
     returned = model.RepairReturned(**about, rental_id=repair.rental_id, returned_at=now, **vars(command))
-    return [returned] if command.mended else [returned, items.ItemRetired(**about)]
+    item = read(items.Item, items.item_id_of(command.repair_id))
+    return [returned] if command.mended or item is None else [returned, make(items.ItemRetired, item)]

@@ -174,6 +174,7 @@ def _cancelled(rental: Rental, reason: CancellationReason, now: datetime) -> lis
             model.RentalCancelled,
             rental,
             barcodes=tuple(line.barcode for line in rental.items),
+            categories=tuple(line.category for line in rental.items),
             reason=reason,
             cancelled_at=now,
         )

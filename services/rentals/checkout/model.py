@@ -9,7 +9,7 @@ from services.contracts import refusals
 from services.contracts.base import id_of, within
 from services.contracts.rentals import events, views
 from services.contracts.rentals.words import RentalLine
-from services.contracts.texts import BarcodeRef, CentreRef, IdRef
+from services.contracts.texts import BarcodeRef, CategoryRef, CentreRef, IdRef
 
 # -- events --
 
@@ -55,6 +55,7 @@ class RentalItemReleased:
     centre: CentreRef
     rental_id: IdRef
     barcode: BarcodeRef
+    category: CategoryRef
 
 
 # -- commands of the service itself --

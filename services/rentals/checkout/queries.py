@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from services.chassis.domain import Read, StateReader, reads
-from services.chassis.readmodels.paging import equals, optional, paged
+from services.chassis.readmodels.paging import Filter, equals, paged
 from services.chassis.service import ComputedQuery, SqlQuery
 from services.contracts.base import id_of
 from services.contracts.rentals import queries, views
@@ -19,9 +19,9 @@ RENTALS = paged(
     "rental",
     "rental_id",
     equals("centre"),
-    optional("resident_id"),
-    optional("state"),
-    optional("overdue", "boolean"),
+    equals("resident_id"),
+    equals("state"),
+    Filter("overdue", lambda overdue: "state = 'out' AND overdue" if overdue else "NOT overdue"),
     by="requested_at",
     descending=True,
 )

@@ -1,17 +1,16 @@
 """What well-formed house rules may still get wrong, so that nobody could lend by them."""
 
 from collections.abc import Iterator
-from datetime import date, timedelta
+from datetime import timedelta
 from itertools import chain
 from typing import get_args
 from zoneinfo import ZoneInfo
 
 from services.chassis.domain import value
+from services.contracts.base import FIRST_DAY, LAST_DAY
 from services.contracts.house_rules import RulesDocument
 from services.contracts.inventory.words import Group
 from services.rentals.house_rules.model import A_YEAR, WEEKDAYS, Rules
-
-FIRST_DAY, LAST_DAY = date(2000, 1, 1), date(2199, 12, 31)
 
 
 @value

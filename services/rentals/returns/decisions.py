@@ -114,13 +114,17 @@ def mark_overdue(command: MarkOverdue, read: StateReader, now: datetime) -> list
     rental = known_rental(read, command.rental_id)
     if rental.state != "out" or rental.overdue or now < rental.due_at:
         return []
-    return [make(checkout.RentalMarkedOverdue, rental, barcodes=rental.still_out())]
+    out = [line for line in rental.items if not line.back]
+    barcodes, categories = tuple(line.barcode for line in out), tuple(line.category for line in out)
+    return [make(checkout.RentalMarkedOverdue, rental, barcodes=barcodes, categories=categories)]
 
 
-@reads(lambda command: [(ItemAllocation, command.item_id)])
+@reads(lambda command: [(ItemAllocation, command.item_id), (Rental, command.rental_id)])
 def release_item(command: ReleaseItem, read: StateReader, now: datetime) -> list[Any]:
     """Inventory calls an item ready after this rental: release it, unless a later rental has it."""
     allocation = read(ItemAllocation, command.item_id)
     if allocation is None or allocation.rental_id != command.rental_id or allocation.state != "checking":
         return []
-    return [make(checkout.RentalItemReleased, allocation)]
+    lines = known_rental(read, command.rental_id).items
+    category = next(line.category for line in lines if line.barcode == allocation.barcode)
+    return [make(checkout.RentalItemReleased, allocation, category=category)]

@@ -65,7 +65,7 @@ def test_a_free_rental_asks_for_nothing() -> None:
 
 
 def test_a_cancelled_rental_abandons_its_payment() -> None:
-    cancelled = RentalCancelled(**ABOUT, barcodes=(), reason="payment_unanswered")
+    cancelled = RentalCancelled(**ABOUT, barcodes=(), categories=(), reason="payment_unanswered")
     assert commands_after(cancelled) == [AbandonPayment(payment_id=PAYMENT)]
 
 

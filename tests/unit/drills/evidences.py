@@ -22,7 +22,8 @@ ITEM = id_of(CENTRE, BARCODE)
 
 def op(kind: str, key: int = 1, **more: Any) -> Op:
     """An operation that was acknowledged."""
-    made = Op("desk-1", kind, str(UUID(int=key, version=4)), 1.0, {"path": f"/{kind}"}, 2.0, OK, 1, 201, reply="r")
+    about = {"path": f"/{kind}", "centre": CENTRE}
+    made = Op("desk-1", kind, str(UUID(int=key, version=4)), 1.0, about, 2.0, OK, 1, 201, reply="r")
     for name, value in more.items():
         setattr(made, name, value)
     return made
@@ -45,7 +46,7 @@ def event(service_log: list[Event], type: str, stream: str, command: Any = "", *
         version,
         type,
         1,
-        data,
+        {"centre": CENTRE, **data},
         {"command_id": command_id},
         AT,
     )

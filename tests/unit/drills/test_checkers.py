@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from drills.chaos import checkers
+from drills.chaos.centre import CENTRES
 from drills.chaos.evidence import Evidence
-from drills.chaos.history import INFO, OK, REFUSED, History
+from drills.chaos.history import INFO, MEDDLE, OK, REFUSED, History
 from tests.unit.drills.evidences import BARCODE, CENTRE, ITEM, LEND, PAYMENT, RENTAL, event, good, op
 
 ALL = {
@@ -24,6 +25,7 @@ ALL = {
     "I9": lambda e, h: checkers.stock_conserved(e),
     "I11": lambda e, h: checkers.nothing_left_to_do(e),
     "I12": lambda e, h: checkers.versions_rise(h),
+    "I13": checkers.centres_apart,
 }
 Spoil = Callable[[Evidence, History], Any]
 OTHER: dict[str, Any] = {"centre": CENTRE, "rental_id": "b", "items": [{"barcode": BARCODE}]}
@@ -155,6 +157,24 @@ def older(e: Evidence, h: History) -> None:
     h.ops += [op("read", n, ended=n, version=v, seen={"rental_id": "a"}) for n, v in ((5, 3), (6, 2))]
 
 
+def reached_over(e: Evidence, h: History) -> None:
+    h.ops.append(op(MEDDLE, 9))
+
+
+def event_of_two_centres(e: Evidence, h: History) -> None:
+    data = {**e.logs["rentals"][0].data, "resident_id": f"{CENTRES[1]}.r"}
+    e.logs["rentals"][0] = replace(e.logs["rentals"][0], data=data)
+
+
+def made_by_another_centre(e: Evidence, h: History) -> None:
+    meta = {**e.logs["rentals"][0].meta, "actor": {"role": "desk", "centre": CENTRES[2]}}
+    e.logs["rentals"][0] = replace(e.logs["rentals"][0], meta=meta)
+
+
+def row_of_two_centres(e: Evidence, h: History) -> None:
+    e.views["rentals"]["rental"][0]["items"] = [{"item_id": f"{CENTRES[1]}.{BARCODE}"}]
+
+
 BAD: list[tuple[str, Spoil]] = [
     *(("I1", spoil) for spoil in (lent_again, returned_by_another)),
     *(("I2", spoil) for spoil in (outcome_lost, event_lost, refused_after_all)),
@@ -167,6 +187,7 @@ BAD: list[tuple[str, Spoil]] = [
     *(("I9", spoil) for spoil in (item_lost, disagreed, never_released)),
     *(("I11", spoil) for spoil in (job_left, never_paid)),
     ("I12", older),
+    *(("I13", spoil) for spoil in (reached_over, event_of_two_centres, made_by_another_centre, row_of_two_centres)),
 ]
 
 

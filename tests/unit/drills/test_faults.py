@@ -17,8 +17,8 @@ TOUCHED = [
 ]
 
 
-def test_there_are_thirty_seven_kinds_and_each_has_targets() -> None:
-    assert len(KINDS) == 37
+def test_there_are_forty_one_kinds_and_each_has_targets() -> None:
+    assert len(KINDS) == 41
     assert all(kind.targets and kind.weight and kind.lasts[0] <= kind.lasts[1] for kind in KINDS.values())
 
 

@@ -34,7 +34,13 @@ def test_a_row_that_differs_lacks_or_is_too_much_is_found() -> None:
     spoilt = evidence()
     spoilt.views["rentals"]["inventory_item"][0]["state"] = "lost"
     spoilt.views["inventory"]["item"].clear()
-    strange = {"item_id": "gwangju-namgu.NG-U-009", "rental_id": "a", "state": "out", "due_on": "2026-11-24"}
+    strange = {
+        "item_id": "gwangju-namgu.NG-U-009",
+        "centre": "gwangju-namgu",
+        "rental_id": "a",
+        "state": "out",
+        "due_on": "2026-11-24",
+    }
     spoilt.views["inventory"]["rented_out"].append(strange)
     assert [difference.split()[0] for difference in replay.differences(spoilt)] == [
         "inventory.item",

@@ -149,10 +149,15 @@ def test_a_contact_is_forgotten_for_a_reason_that_is_a_code(manager: Client, pat
         (f"/v1/payments?rental_id={RENTAL_ID}", "billing", "payments", {"centre": CENTRE, "rental_id": RENTAL_ID}),
         ("/v1/damages?state=open", "billing", "damages", {"centre": CENTRE, "state": "open"}),
         ("/v1/ledger", "billing", "ledger", {"centre": CENTRE}),
-        ("/v1/notices?about=x", "notifications", "notices", {"centre": CENTRE, "about": "x"}),
+        (
+            f"/v1/notices?about={RENTAL_ID}",
+            "notifications",
+            "notices",
+            {"centre": CENTRE, "about": RENTAL_ID},
+        ),
         ("/v1/announcements", "notifications", "announcements", {"centre": CENTRE}),
         ("/v1/house-rules", "rentals", "house_rules", {"centre": CENTRE}),
-        ("/v1/items?category=C10", "inventory", "items", {"centre": CENTRE, "category": "C10"}),
+        ("/v1/items?category=C10", "inventory", "items", {"category": "C10", "whose": "true"}),
     ],
 )
 def test_a_query_reaches_its_service(
@@ -192,9 +197,29 @@ def test_a_barcode_is_one_of_the_callers_centre(gateway: Gateway, stage: Stage) 
         assert client.post("/v1/items/NG-C10-001/retire").status_code == 200
         assert client.post("/v1/items/NG-C10-001/retire", json={"centre": CENTRE}).status_code == 400
         there = {"centre": centre, "barcode": "NG-C10-001"}
-        assert stage.asked.pop() == ("inventory", "item", there)
+        assert stage.asked.pop() == ("inventory", "item", {**there, "whose": "true"})
         assert stage.commands("inventory")[-1]["data"] == there
     assert len(stage.commands("inventory")) == 2
+
+
+def test_whose_an_item_is_and_was_is_asked_for_staff_alone(
+    resident: Client, analyst: Client, desk: Client, stage: Stage
+) -> None:
+    stage.rows["inventory", "item"] = (3, ITEM)
+    stage.rows["inventory", "items"] = (None, {"data": [ITEM], "next": None})
+    for client, whose in ((resident, "false"), (analyst, "false"), (desk, "true")):
+        for path in ("/v1/items/NG-C10-001", "/v1/items"):
+            assert client.get(path).status_code == 200
+            assert stage.asked.pop()[2]["whose"] == whose
+            assert client.get(f"{path}?whose=true").status_code == 400  # nobody says it but the gateway
+
+
+def test_a_damage_has_an_address(desk: Client, stage: Stage) -> None:
+    damage_id = f"{RENTAL_ID}.NG-C10-001"
+    stage.rows["billing", "damage"] = (1, {"damage_id": damage_id})
+    assert desk.get(f"/v1/damages/{damage_id}").json() == {"damage_id": damage_id}
+    assert stage.asked == [("billing", "damage", {"damage_id": damage_id, "centre": CENTRE})]
+    assert desk.get("/v1/damages/busan-suyeong.r.NG-C10-001").status_code == 404
 
 
 def test_a_scan_says_what_who_and_what_next(desk: Client, stage: Stage) -> None:
@@ -216,7 +241,7 @@ def test_a_scan_takes_every_state_of_a_holder(desk: Client, stage: Stage, state:
     found = desk.post("/v1/desk/scan", json={"barcode": "NG-C10-001"}).json()
     assert found["holder"]["state"] == state
     assert found["actions"]
-    assert ("inventory", "item", {"centre": CENTRE, "barcode": "NG-C10-001"}) in stage.asked
+    assert ("inventory", "item", {"centre": CENTRE, "barcode": "NG-C10-001", "whose": "true"}) in stage.asked
     assert ("rentals", "holder", {"centre": CENTRE, "barcode": "NG-C10-001"}) in stage.asked
 
 

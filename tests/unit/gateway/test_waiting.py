@@ -9,7 +9,7 @@ import aiohttp
 import pytest
 
 from gateway.http.problems import Problem
-from gateway.upstream.watcher import MOST_OF_ONE, Changes, Waits, Watcher
+from gateway.upstream.watcher import MOST_OF_ONE, ChangedStreams, Waits, Watcher
 from tests.unit.gateway.conftest import CENTRE, RENTAL_ID, RESIDENT_ID, Gateway, token
 from tests.unit.gateway.services import Stage
 
@@ -133,12 +133,12 @@ class Log:
         self.streams.append(stream)
         self.grown.set()
 
-    async def changes(self, after: int | None) -> Changes:
+    async def changes(self, after: int | None) -> ChangedStreams:
         self.asked += 1
         while after is not None and after == len(self.streams):
             self.grown.clear()
             await self.grown.wait()
-        return Changes(self.epoch, len(self.streams), [] if after is None else self.streams[after:])
+        return ChangedStreams(self.epoch, len(self.streams), [] if after is None else self.streams[after:])
 
 
 def test_what_changes_between_looking_and_waiting_is_seen() -> None:

@@ -83,6 +83,7 @@ class TestRentedOut:
             rental_id=RENTAL,
             resident_id=f"{CENTRE}.p1",
             barcodes=(CHAIR,),
+            categories=("C10",),
             reason="payment_declined",
         )
         assert ready().received(rental_requested(), cancelled).row(RentedOut, CHAIR_ID) is None

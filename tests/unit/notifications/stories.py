@@ -77,7 +77,8 @@ def rental_started() -> RentalStarted:
 
 def rental_cancelled(reason: CancellationReason) -> RentalCancelled:
     """The rental was not paid."""
-    return RentalCancelled(**ABOUT, barcodes=tuple(item.barcode for item in ITEMS), reason=reason)
+    barcodes, categories = tuple(item.barcode for item in ITEMS), tuple(item.category for item in ITEMS)
+    return RentalCancelled(**ABOUT, barcodes=barcodes, categories=categories, reason=reason)
 
 
 def first_item_returned() -> RentalItemsReturned:

@@ -157,7 +157,7 @@ def test_a_cancelled_rental_is_told_of() -> None:
 
 
 def test_an_overdue_rental_is_told_of_once_for_each_due_day() -> None:
-    event = RentalMarkedOverdue(**ABOUT, barcodes=("NG-C10-001",), due_on=DUE_ON)
+    event = RentalMarkedOverdue(**ABOUT, barcodes=("NG-C10-001",), categories=("C10",), due_on=DUE_ON)
     (overdue,), (again,) = commands_after(event), commands_after(event)
     (later,) = commands_after(replace(event, due_on=DUE_ON.replace(day=27)))
     s = out().when(overdue).then(queued(overdue)).when(again).then_nothing()

@@ -206,6 +206,7 @@ def test_started_and_cancelled_events_name_what_they_are_about():
             rental_id=RENTAL,
             resident_id=KIM,
             barcodes=(CHAIR,),
+            categories=("C10",),
             reason="payment_declined",
             cancelled_at=MONDAY,
         )

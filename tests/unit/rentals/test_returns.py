@@ -102,7 +102,8 @@ class TestChecking:
         assert holder(asked, at.row, MONDAY).state == "held"
         at.when(PAID)
         assert holder(asked, at.row, MONDAY).state == "out"
-        at.when(back()).received(ItemCleaningStarted(centre=CENTRE, barcode=CHAIR, rental_id=RENTAL, until=None))
+        rests = ItemCleaningStarted(centre=CENTRE, barcode=CHAIR, category="C10", rental_id=RENTAL, until=None)
+        at.when(back()).received(rests)
         assert (holder(asked, at.row, MONDAY).state, holder(asked, at.row, MONDAY).rental_id) == ("checking", RENTAL)
         at.received(made_ready(CHAIR, "C10", after_rental=RENTAL)).when(RELEASE)
         with pytest.raises(Refused) as nobody:

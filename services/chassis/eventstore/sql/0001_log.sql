@@ -25,6 +25,7 @@ create table event (
     meta jsonb not null,
     at timestamptz not null
 ) partition by range (position);
+create index event_of_centre on event (centre, position) where published;
 
 create table event_type (                          -- what the log holds: a release can tell whether it knows all of it
     type text,
@@ -52,6 +53,7 @@ create table subscription (                        -- the position up to which e
     epoch uuid not null,
     position bigint not null,
     event_id uuid,                                 -- the event at that position
+    event_at timestamptz,                          -- when it was stored: one that is decided anew has the same id
     types text[],                                  -- what was subscribed to when it was taken in
     resume_from bigint                             -- it stands still until its policies have seen what comes behind
 );
@@ -60,6 +62,7 @@ create table subscription_mark (                   -- positions of a source, and
     source text,
     position bigint,
     event_id uuid not null,
+    event_at timestamptz not null,
     at timestamptz not null default now(),
     primary key (source, position)
 );
@@ -177,8 +180,9 @@ begin
     end if;
 end $$;
 
--- The only way into the log. Takes the log's lock itself, so that no caller can append without it.
-create function append(base bigint, events jsonb) returns bigint
+-- The only way into the log. Takes the log's lock itself, so that no caller can append without it. ``kinds`` lists the
+-- types and schemas of the events once each: looking through the events for them takes longer.
+create function append(base bigint, events jsonb, kinds jsonb default null) returns bigint
     language plpgsql security definer set search_path = public, pg_temp as $$
 declare
     head bigint;
@@ -204,7 +208,7 @@ begin
         data jsonb, meta jsonb, at timestamptz
     )) with ordinality as e (id, centre, stream, version, type, schema, published, data, meta, at, ordinality);
     if exists (
-        select from jsonb_to_recordset(events) as n (type text, schema smallint)
+        select from jsonb_to_recordset(coalesce(kinds, events)) as n (type text, schema smallint)
         where not exists (select from event_type t where t.type = n.type and t.schema = n.schema)
     ) then
         insert into event_type select e.type, e.schema, min(e.position) from event e where e.position > base

@@ -37,10 +37,12 @@ create index item_of_category on item (centre, category);
 
 create table rented_out (
     item_id text primary key,
+    centre text not null,
     rental_id text not null,
     state text not null,
     due_on date not null
 );
+create index rented_out_of_centre on rented_out (centre);
 
 create table repair (
     repair_id text primary key,
@@ -57,4 +59,5 @@ create table repair (
     returned_at timestamptz,
     version integer not null
 );
+create index repair_of_item on repair (centre, barcode);
 create index repair_newest on repair (centre, opened_at desc, repair_id desc);

@@ -12,8 +12,8 @@ create table contact (  -- the only personal data of the system; no event carrie
 );
 comment on table contact is 'personal';
 create index contact_by_name on contact (centre, name, resident_id);
-create index contact_by_phone on contact ((replace(phone, '-', '')) collate "C");
-create index contact_by_last_digits on contact ((reverse(replace(phone, '-', ''))) collate "C");
+create index contact_by_phone on contact (centre, (replace(phone, '-', '')) collate "C");
+create index contact_by_last_digits on contact (centre, (reverse(replace(phone, '-', ''))) collate "C");
 
 create table contact_status (
     resident_id text primary key,
@@ -37,7 +37,7 @@ create table notice (
     version integer not null
 );
 create index notice_newest on notice (centre, queued_at desc, notice_id desc);
-create index notice_of_resident on notice (resident_id, queued_at desc);
+create index notice_of_resident on notice (resident_id, queued_at desc, notice_id desc);
 create index notice_about on notice (about);
 
 create table announcement (

@@ -34,7 +34,8 @@ create table rental (
     version integer not null
 );
 create index rental_newest on rental (centre, requested_at desc, rental_id desc);
-create index rental_of_resident on rental (resident_id, requested_at desc);
+create index rental_of_resident on rental (resident_id, requested_at desc, rental_id desc);
+create index rental_in_state on rental (centre, state, requested_at desc, rental_id desc);
 
 create table open_rental_item (
     rental_item_id text primary key,
