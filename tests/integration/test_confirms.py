@@ -6,8 +6,10 @@ from dataclasses import replace
 
 import pytest
 
+from services.chassis.messaging import dead_letters
 from services.chassis.messaging.rabbitmq import BrokerUnavailable, Consumer, Publisher, QueueSpec
 from tests.support.broker import connect, empty
+from tests.support.waiting import wait_for
 from tests.unit.chassis.test_envelope import SENT
 
 
@@ -69,3 +71,20 @@ def test_one_settled_delivery_settles_those_before_it(servers, publisher):
     consumer.open()
     assert [body for _, _, body in consumer.take(5.0)] == [SENT.body()]  # the last one alone comes again
     consumer.close()
+
+
+def test_what_is_rejected_is_a_dead_letter_and_does_not_come_again(servers, publisher):
+    url, consumer = servers.amqp_url("billing"), Consumer(servers.amqp_url("billing"), "billing", "rentals")
+    consumer.open()
+    empty(consumer)
+    dead_letters.purge(url, "billing")
+    strange, usual = replace(SENT, data={"no": "event"}), replace(SENT, position=2)
+    publisher().publish([strange])
+    (delivery,) = wait_for(lambda: consumer.take(1.0))
+    consumer.reject(delivery)
+    publisher().publish([usual])
+    assert wait_for(lambda: consumer.take(1.0))[0][2] == usual.body()
+    (letter,) = wait_for(lambda: dead_letters.letters(url, "billing"))
+    assert letter["body"] == strange.body().decode()
+    consumer.close()
+    dead_letters.purge(url, "billing")

@@ -9,19 +9,24 @@ import pytest
 from services.chassis.foundation import database
 from services.chassis.messaging.feed import Feed
 from services.rentals.service import SERVICE
-from tests.support.centre import Desk, barcodes, lend
+from tests.integration.test_log import append, event
+from tests.support.centre import CENTRE, Desk, barcodes, lend
 
 
 @pytest.fixture
-def page(fresh):
-    """Reads pages of a log that has published and private events."""
-    url = fresh("rentals").app
+def url(fresh):
+    return fresh("rentals").app
+
+
+@pytest.fixture
+def page(url):
+    """Reads pages of a log, of one centre or of all."""
     desk = Desk(url).opened(*barcodes(12))
     for code in barcodes(12):
         desk.do(lend(desk.resident(), code))
     feed = Feed(SERVICE)
     with database.connect(url) as conn:
-        yield lambda after, limit=500: feed.page(conn, after, limit)
+        yield lambda after, limit=500, centre=None: feed.page(conn, after, limit, centre)
 
 
 @pytest.mark.parametrize("limit", [1, 2, 5])
@@ -43,3 +48,16 @@ def test_each_message_names_the_published_one_before_it_also_from_page_to_page(p
         for after in range(before.position, message.position):
             assert page(after, 1).messages == [message]
     assert sorted(whole, key=lambda message: message.position) == whole
+
+
+def test_an_event_that_is_private_is_in_no_page_and_counts_for_the_head(url, page):
+    head = page(0).head
+    with database.connect(url) as conn:
+        append(conn, head, event(published=False))
+    assert (page(head).messages, page(head).head) == ([], head + 1)
+
+
+def test_a_page_of_a_centre_has_its_events_alone(page):
+    whole = page(0)
+    assert page(0, centre=CENTRE).messages == whole.messages
+    assert page(0, centre="elsewhere").messages == []
