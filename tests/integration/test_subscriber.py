@@ -12,11 +12,10 @@ from services.chassis.messaging import subscriber
 from services.chassis.messaging.parked import SOON, ParkedEvents, Retrier
 from services.chassis.messaging.same_log import EpochChanged
 from services.chassis.messaging.subscriber import AFTER_ONE, PATIENCE, TRIES, OutOfOrder, Subscriber
-from services.rentals.checkout.model import StartRental
 from services.rentals.house_rules.model import NoHouseRules
 from services.rentals.inventory_items.projections import evolve_item
 from services.rentals.service import SERVICE
-from tests.support.centre import CENTRE, MONDAY, Desk, Source, barcodes, lend, refusals, send
+from tests.support.centre import CENTRE, MONDAY, Desk, Source, barcodes
 from tests.support.subscribing import UNTIED, cursor, fold_instead, shelf
 
 
@@ -95,27 +94,6 @@ class TestDelivery:
     def test_events_of_no_interest_only_move_the_cursor(self, desk):
         desk.subscriber.receive([desk.inventory.publishes("repair.sent", "repair-1", anything=1)])
         assert cursor(desk) == 1
-
-
-class TestReactions:
-    def test_a_reaction_and_the_cursor_move_together(self, desk):
-        desk.opened("NG-C10-001")
-        kim = desk.resident()
-        (lent,) = desk.do(lend(kim, "NG-C10-001"))
-        rental_id = lent["result"]["rental_id"]
-        desk.own(StartRental(rental_id=rental_id, payment_id=f"{CENTRE}.p"))
-        desk.do(send("return_items", rental_id=rental_id, items=[{"barcode": "NG-C10-001", "condition": "good"}]))
-        assert refusals(desk.do(lend(kim, "NG-C10-001"))) == ["item_being_checked"]
-        ready = {"centre": CENTRE, "barcode": "NG-C10-001", "category": "C10", "reason": "cleaned"}
-        published = desk.inventory.publishes(
-            "item.made_ready", "item-gwangju-namgu.NG-C10-001", **ready, after_rental=rental_id, repair_id=None
-        )
-        desk.subscriber.receive([published])
-        desk.subscriber.receive([published])
-        assert desk.rows("SELECT count(*) FROM event WHERE type = 'rental.item_released'") == [(1,)]
-        assert refusals(desk.do(lend(kim, "NG-C10-001"))) == [None]
-        causes = desk.rows("SELECT meta->>'causation_id' FROM event WHERE type = 'rental.item_released'")
-        assert causes == [(published.id,)]
 
 
 class TestTrouble:
