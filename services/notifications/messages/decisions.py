@@ -16,14 +16,14 @@ REMINDERS: dict[NoticeTopic, timedelta] = {"due_tomorrow": timedelta(days=1), "d
 
 @reads(lambda c: [(Notice, c.notice_id), (RentalSummary, c.about), (Centre, c.centre)])
 def queue(command: QueueNotice, read: StateReader, now: datetime) -> list[Any]:
-    """Tell it once. A reminder of a rental that is no longer out is dropped."""
+    """Tell it once. A reminder of a rental that is no longer out, or due on another day, is dropped."""
     if read(Notice, command.notice_id):
         return []
     rental = read(RentalSummary, command.about)
     resident_id = command.resident_id or (rental.resident_id if rental else None)
     if resident_id is None:
         raise model.RentalNotYetKnown(rental_id=command.about)
-    if command.topic in REMINDERS and (rental is None or rental.state != "out"):
+    if command.topic in REMINDERS and (rental is None or (rental.state, rental.due_on) != ("out", command.due_on)):
         return [make(model.NoticeDropped, command, resident_id=resident_id, dropped_at=now)]
     reminders = tuple(_reminders(command, read(Centre, command.centre), now))
     return [make(model.NoticeQueued, command, resident_id=resident_id, reminders=reminders, queued_at=now)]
@@ -37,7 +37,7 @@ def _reminders(command: QueueNotice, centre: Centre | None, now: datetime) -> It
         if due_at > now:
             occasion = f"{command.about}:{command.due_on.isoformat()}"  # another due day is another reminder
             notice_id = model.notice_id(command.centre, topic, occasion)
-            yield model.Reminder(notice_id=notice_id, topic=topic, due_at=due_at)
+            yield model.Reminder(notice_id=notice_id, topic=topic, due_on=command.due_on, due_at=due_at)
 
 
 def _queued(read: StateReader, notice_id: str) -> Notice | None:

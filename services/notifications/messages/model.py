@@ -21,10 +21,11 @@ def notice_id(centre: str, topic: NoticeTopic, occasion: str) -> str:
 
 @value
 class Reminder:
-    """A notice to queue when its time comes, if the rental is still out then."""
+    """A notice to queue when its time comes, if the rental is still out then, and still due on that day."""
 
     notice_id: IdRef
     topic: NoticeTopic
+    due_on: date
     due_at: datetime
 
 
@@ -47,7 +48,7 @@ class NoticeQueued:
 
 @event("notice.dropped", stream="notice-{notice_id}")
 class NoticeDropped:
-    """A reminder became pointless: the rental was no longer out."""
+    """A reminder became pointless: the rental was no longer out, or due on another day."""
 
     centre: CentreRef
     notice_id: IdRef
@@ -76,7 +77,7 @@ class NoticeFailed(events.NoticeFailed):
 
 @command
 class QueueNotice:
-    """Tell a resident something once. ``about`` is the rental; ``due_on`` makes a receipt set the reminders."""
+    """Tell a resident something once. ``about`` is the rental; ``due_on`` the day that a receipt or reminder names."""
 
     notice_id: str
     centre: str

@@ -57,7 +57,8 @@ def queued(event: NoticeQueued) -> Iterable[RunEffect | ScheduledCommand]:
     """Send the notice, and queue each reminder at its time."""
     yield RunEffect(send_mail, {"notice_id": event.notice_id})
     for reminder in event.reminders:
-        remind = make(QueueNotice, event, notice_id=reminder.notice_id, topic=reminder.topic)
+        which = {"notice_id": reminder.notice_id, "topic": reminder.topic, "due_on": reminder.due_on}
+        remind = make(QueueNotice, event, **which)
         yield ScheduledCommand(remind, reminder.due_at)
 
 

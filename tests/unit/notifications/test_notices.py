@@ -47,11 +47,13 @@ REPAIR = f"{CENTRE}.NG-C10-002-1"
 TOMORROW = Reminder(
     notice_id=notice_id(CENTRE, "due_tomorrow", f"{RENTAL}:2026-11-26"),
     topic="due_tomorrow",
+    due_on=DUE_ON,
     due_at=datetime(2026, 11, 25, 0, 0, tzinfo=UTC),
 )
 TODAY = Reminder(
     notice_id=notice_id(CENTRE, "due_today", f"{RENTAL}:2026-11-26"),
     topic="due_today",
+    due_on=DUE_ON,
     due_at=datetime(2026, 11, 26, 0, 0, tzinfo=UTC),
 )
 
@@ -142,6 +144,12 @@ def test_a_reminder_is_dropped_when_the_rental_is_back() -> None:
     s = out().received(rental_returned()).on(TODAY.due_at)
     s.when(remind).then(NoticeDropped(**about(remind), about=RENTAL, dropped_at=TODAY.due_at))
     assert s.row(Notice, remind.notice_id).state == "dropped"
+
+
+def test_a_reminder_is_dropped_when_the_due_day_has_moved() -> None:
+    remind = reminder_of(TOMORROW)
+    s = out().received(replace(rental_started(), due_on=DUE_ON.replace(day=27))).on(TOMORROW.due_at)
+    s.when(remind).then(NoticeDropped(**about(remind), about=RENTAL, dropped_at=TOMORROW.due_at))
 
 
 def test_another_due_day_has_reminders_of_its_own() -> None:
