@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import click
@@ -14,6 +15,7 @@ from deploy.access import access
 from deploy.console import Commands, installation_here, out, watched
 from deploy.local import Installation, InstallationError, doctor, programs
 from deploy.local.config import ROOT
+from services.billing import reconciliation
 from services.chassis import cli as chassis
 from services.contracts import SERVICES
 from services.contracts.tokens import ROLES
@@ -188,8 +190,23 @@ def restore(installation: Installation, file: Path, yes: bool) -> None:
     """Put a backup in the place of all data, under new epochs."""
     if not yes:
         click.confirm(f"Replace all data of {installation.home} by {file}?", abort=True)
-    watched(f"Restoring {file}", lambda progress: installation.restore(file, progress))
+    made_at = watched(f"Restoring {file}", lambda progress: installation.restore(file, progress))
     out.print("Restored. `./nanum verify` proves it; analysts see a new epoch and start anew.")
+    out.print("What the card terminal took or gave back since the backup:")
+    compare_payments(made_at - timedelta(hours=1))
+
+
+@cli.on_home()
+@click.option("--since", type=click.DateTime(reconciliation.INSTANTS), help="30 days ago, if not given.")
+def reconcile(_installation: Installation, since: datetime | None) -> None:
+    """Compare our payments with the card terminal's; the exit code is 1 if a person has to decide about one."""
+    compare_payments(since)
+
+
+def compare_payments(since: datetime | None) -> None:
+    """Record, give back or report what the card terminal knows otherwise."""
+    use_settings_of("billing")
+    click.get_current_context().invoke(reconciliation.main, since=since)
 
 
 def program(name: str, module: str, summary: str) -> click.Command:

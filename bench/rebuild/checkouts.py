@@ -73,7 +73,7 @@ def _checkout(number: int) -> Iterator[Any]:
         payment=PaymentChoice(method="card_terminal"),
         manual_acknowledged=True,
     )
-    yield StartRental(rental_id=rental_id, payment_id=f"p-{number}")
+    yield StartRental(rental_id=rental_id, payment_id=id_of(CENTRE, f"p-{number}"))
     yield ReturnItems(rental_id=rental_id, items=(ReturnedItem(barcode=barcode(number), condition="good"),))
     yield ReleaseItem(item_id=item_of(number), rental_id=rental_id)
 

@@ -9,6 +9,7 @@ import shutil
 import signal
 import time
 from collections.abc import Collection, Iterator
+from datetime import datetime
 from pathlib import Path
 
 from deploy.local import archive, directories, programs
@@ -160,16 +161,17 @@ class Installation(Config):
             progress(f"{old.name} is deleted")
         return file
 
-    def restore(self, file: Path, progress: Progress = silent) -> None:
-        """Put a backup in the place of all data, empty the broker, and start everything again."""
+    def restore(self, file: Path, progress: Progress = silent) -> datetime:
+        """Put a backup in the place of all data, empty the broker, start everything again. Returns when it was made."""
         self.require_running()
-        with archive.opened(Path(file).absolute(), self.home):  # before anything is stopped: it may be no backup
-            pass
+        with archive.opened(Path(file).absolute(), self.home) as (_, manifest):
+            pass  # before anything is stopped: it may be no backup
         with self._locked():
             self._stop_programs()
         backups.restore(self, Path(file).absolute(), progress)
         self.broker_wipe()
         self.up(progress=progress)
+        return datetime.fromisoformat(manifest["made_at"])
 
     def rotate_key(self, use: str) -> str:
         """Sign with a new key from now on; older tokens stay good. Returns its ``kid``."""

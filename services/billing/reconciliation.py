@@ -17,7 +17,7 @@ import structlog
 from services.billing.adapters.card_terminal import PaymentAnswer, Terminal, card_terminal
 from services.billing.payments.model import Payment, RecordCapture, RecordRefund
 from services.billing.service import SERVICE
-from services.chassis.cli import Tools, feeds_of, subscribers_of
+from services.chassis.cli import feeds_of, subscribers_of
 from services.chassis.commands.handler import Metadata, decide_own, follow_up, reads_of
 from services.chassis.eventstore.store import PostgresStore
 from services.chassis.foundation import database
@@ -27,6 +27,7 @@ from services.chassis.service import RetryLater
 from services.contracts.base import Actor, centre_of
 
 log = structlog.get_logger()
+INSTANTS = ["%Y-%m-%dT%H:%M:%S%z", "%Y-%m-%d"]
 RECORDED, GIVEN_BACK, DIFFERS = "recorded", "given back", "differs"
 TAKEN = database.text("SELECT payment_id FROM payment WHERE approval_number IS NOT NULL AND settled_at >= %s")
 
@@ -95,8 +96,8 @@ def _record(store: PostgresStore, found: RecordCapture | RecordRefund, now: date
         uow.commit()
 
 
-@click.group(cls=Tools, invoke_without_command=True)
-@click.option("--since", type=click.DateTime(["%Y-%m-%dT%H:%M:%S%z", "%Y-%m-%d"]), help="30 days ago, if not given.")
+@click.command()
+@click.option("--since", type=click.DateTime(INSTANTS), help="30 days ago, if not given.")
 @click.option(
     "--wait", default=60.0, show_default=True, help="Seconds in which billing may take in what was published."
 )

@@ -141,6 +141,12 @@ class TestCentres:
         assert desk.rows("SELECT 1 FROM outcome WHERE id = %s", alien.id) == []
         assert desk.rows("SELECT count(*) FROM item_allocation") == [(0,)]
 
+    def test_a_sender_of_no_centre_can_touch_nothing(self, desk):
+        made = lend(desk.resident(), "NG-C10-00001")
+        for meta in (Metadata(), Metadata({"role": "desk"})):
+            assert refusals(desk.do(replace(made, meta=meta))) == ["other_centre"]
+        assert desk.rows("SELECT count(*) FROM item_allocation") == [(0,)]
+
     def test_a_centre_lends_its_own_item_of_a_barcode_that_two_centres_have(self, desk):
         theirs = desk.inventory.publishes("item.registered", "item-jongno.NG-C10-99999", **ALIEN)
         ready = desk.inventory.publishes("item.made_ready", "item-jongno.NG-C10-99999", **ALIEN, **NEW)

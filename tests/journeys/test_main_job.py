@@ -168,8 +168,7 @@ class TestPayment:
             return accounts.get("terminal_receivable", 0)
 
         def net():
-            terminal = f"http://127.0.0.1:{api.fleet.ports['terminal']}/totals"
-            return api.session.get(terminal, timeout=5).json()["net_krw"]
+            return api.at_terminal("GET", "/totals")["net_krw"]
 
         assert taken(CENTRE) > 0
         wait_for(lambda: sum(map(taken, (CENTRE, *NEIGHBOURS))) == net())

@@ -128,11 +128,17 @@ class Api:
 
     def terminal(self, outcome: str, amount_krw: int | None = None, after_seconds: float = 1.0) -> None:
         """Tell the card terminal how to behave."""
-        url = f"http://127.0.0.1:{self.fleet.ports['terminal']}/behaviour"
         body = {"amount_krw": amount_krw, "outcome": outcome, "after_seconds": after_seconds}
-        self.session.put(url, json=body, timeout=5).raise_for_status()
+        self.at_terminal("PUT", "/behaviour", json=body)
 
     def terminal_approves(self) -> None:
         """The terminal approves everything again."""
-        url = f"http://127.0.0.1:{self.fleet.ports['terminal']}/behaviour"
-        self.session.delete(url, timeout=5).raise_for_status()
+        self.at_terminal("DELETE", "/behaviour")
+
+    def at_terminal(self, method: str, path: str, **request: Any) -> Any:
+        """What the card terminal answers."""
+        secret = {"Authorization": f"Bearer {self.fleet.secrets.value('terminal')}"}
+        url = f"http://127.0.0.1:{self.fleet.ports['terminal']}{path}"
+        response = self.session.request(method, url, headers=secret, timeout=5, **request)
+        response.raise_for_status()
+        return response.json()

@@ -1,4 +1,4 @@
-"""The terminal over HTTP. Amounts are whole won.
+"""The terminal over HTTP, for whoever knows its secret. Amounts are whole won.
 
 POST   /payments {id, amount_krw}    take an amount, once for each id -> {id, state, approval_number?, reason?}
 GET    /payments/{id}                what came of it; 404 when it was never seen
@@ -13,6 +13,7 @@ GET    /livez
 
 from __future__ import annotations
 
+import hmac
 import sqlite3
 from typing import Annotated, Any, Literal, NoReturn, TypeVar
 
@@ -92,6 +93,19 @@ class Terminal:
         response.media = {"outcome": "approve"}
 
 
+class Guard:
+    """Lets in who knows the secret; ``/livez`` is open."""
+
+    def __init__(self, secret: str) -> None:
+        self._expected = f"Bearer {secret}".encode()
+
+    def process_request(self, request: Request, _response: Response) -> None:
+        """Refuse before anything else is looked at."""
+        given = (request.get_header("Authorization") or "").encode()
+        if request.path != "/livez" and not hmac.compare_digest(given, self._expected):
+            raise falcon.HTTPUnauthorized(description="this terminal wants its secret: Authorization: Bearer SECRET")
+
+
 class Quiet(WSGIRequestHandler):
     """Logs nothing: the services log what they asked and what came of it. Ends a connection whose reply is lost."""
 
@@ -103,9 +117,9 @@ class Quiet(WSGIRequestHandler):
         """Nothing."""
 
 
-def server(host: str, port: int, payments: PaymentStore) -> BaseWSGIServer:
+def server(host: str, port: int, payments: PaymentStore, secret: str) -> BaseWSGIServer:
     """A server of the terminal, bound to the address; port 0 takes a free one, its ``port`` says which."""
-    terminal, app = Terminal(payments), falcon.App()
+    terminal, app = Terminal(payments), falcon.App(middleware=[Guard(secret)])
     app.add_route("/livez", terminal, suffix="livez")
     app.add_route("/payments", terminal, suffix="payments")
     app.add_route("/totals", terminal, suffix="totals")

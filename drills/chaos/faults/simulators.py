@@ -17,10 +17,14 @@ OUTCOMES = {
 
 
 def _behaves(outcome: str, shot: Shot) -> Iterator[None]:
-    url = f"{shot.centre.fleet.address('terminal')}/behaviour"
+    fleet = shot.centre.fleet
+    url, secret = (
+        f"{fleet.address('terminal')}/behaviour",
+        {"Authorization": f"Bearer {fleet.secrets.value('terminal')}"},
+    )
     body = {"amount_krw": None, "outcome": outcome, "after_seconds": shot.dice.uniform(0.5, 4.0)}
     try:
-        requests.put(url, json=body, timeout=5).raise_for_status()
+        requests.put(url, json=body, headers=secret, timeout=5).raise_for_status()
     except requests.RequestException as away:
         raise NotNow(str(away)) from None
     try:
@@ -28,7 +32,7 @@ def _behaves(outcome: str, shot: Shot) -> Iterator[None]:
     finally:
         for _ in range(5):
             with contextlib.suppress(requests.RequestException):
-                requests.delete(url, timeout=5).raise_for_status()
+                requests.delete(url, headers=secret, timeout=5).raise_for_status()
                 break
 
 

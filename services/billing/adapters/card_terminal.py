@@ -52,7 +52,7 @@ class PaymentPage:
 class Terminal:
     """A card terminal at ``url``. Every method raises :class:`RetryLater` when there is no usable reply."""
 
-    def __init__(self, url: str, secret: str = "", timeout: float = TIMEOUT) -> None:
+    def __init__(self, url: str, secret: str, timeout: float = TIMEOUT) -> None:
         self._url = url.rstrip("/")
         self._timeout = timeout
         self._session = requests.Session()
@@ -94,4 +94,4 @@ def card_terminal() -> Terminal:
     url = required("NANUM_TERMINAL_URL")
     if not url.startswith(("http://", "https://")):
         raise SettingMissing("NANUM_TERMINAL_URL must be an address, as http://127.0.0.1:8085")
-    return Terminal(url)
+    return Terminal(url, required("NANUM_TERMINAL_SECRET"))

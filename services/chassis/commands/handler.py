@@ -123,7 +123,7 @@ def understood(service: Service, message: CommandMessage, key: bytes) -> Command
     except Malformed as wrong:
         raise CommandMalformed(problem=str(wrong)) from None
     centre = message.meta.actor.get("centre") if message.meta.actor else None
-    if centre is not None and any(centre_of(id) != centre for id in handler.ids(data)):
+    if any(centre_of(id) != centre for id in handler.ids(data)):
         raise OtherCentre()
     return Command(message.id, handler, data, message.meta, hmac.digest(key, content, "sha256").hex(), centre)
 

@@ -1,0 +1,1 @@
+"""Verifying the views of rentals of many centres: `python -m bench.verify`."""
