@@ -57,7 +57,10 @@ def test_an_event_that_is_private_is_in_no_page_and_counts_for_the_head(url, pag
     assert (page(head).messages, page(head).head) == ([], head + 1)
 
 
-def test_a_page_of_a_centre_has_its_events_alone(page):
-    whole = page(0)
-    assert page(0, centre=CENTRE).messages == whole.messages
+def test_a_page_of_a_centre_has_its_events_alone_chained_by_themselves(page):
+    ours = page(0, centre=CENTRE).messages
+    streams = [(message.id, message.stream.partition("-")[2].partition(".")[0]) for message in page(0).messages]
+    assert [message.id for message in ours] == [id for id, centre in streams if centre == CENTRE]
+    assert {centre for _, centre in streams} > {CENTRE}
+    assert [message.previous for message in ours] == [0, *(message.position for message in ours[:-1])]
     assert page(0, centre="elsewhere").messages == []
