@@ -28,21 +28,28 @@ class Runtime:
 
     def __init__(self, home: Path) -> None:
         self._home = home / "programs"
-        self.copied = os.geteuid() == 0 and not all(map(_open_to_all, (PYTHON, PACKAGES, ROOT / "deploy")))
-        base = Path(sys.base_prefix)
-        self.python = str(self._home / "python" / PYTHON.relative_to(base)) if self.copied else sys.executable
-        self.root = self._home / "sources" if self.copied else ROOT
-        self.env = {"LD_LIBRARY_PATH": str(self._home / "python" / "lib")} if self.copied else {}
+        self._own_python = not _open_to_all(PYTHON)
+        self.copied = os.geteuid() == 0 and (
+            self._own_python or not all(map(_open_to_all, (PACKAGES, ROOT / "deploy")))
+        )
+        self.python, self.root, self.env = sys.executable, ROOT, {}
+        if self.copied:
+            self.python, self.root = str(PYTHON), self._home / "sources"
+            self.env = {"PYTHONPATH": str(self._home / "packages")}
+        if self.copied and self._own_python:
+            python = self._home / "python"
+            self.python = str(python / PYTHON.relative_to(sys.base_prefix))
+            self.env["LD_LIBRARY_PATH"] = str(python / "lib")
 
     def prepare(self) -> None:
         """Make the copy, if one is needed, as everything is now. No program may be running from an older one."""
         if not self.copied:
             return
         shutil.rmtree(self._home, ignore_errors=True)
-        python, base = self._home / "python", Path(sys.base_prefix)
-        shutil.copytree(base, python, copy_function=_link, ignore=UNUSED, symlinks=True)
-        own = python / Path(sysconfig.get_path("purelib", vars={"base": str(base)})).relative_to(base)
-        shutil.copytree(PACKAGES, own, copy_function=_link, symlinks=True)
+        if self._own_python:
+            python = self._home / "python"
+            shutil.copytree(sys.base_prefix, python, copy_function=_link, ignore=UNUSED, symlinks=True)
+        shutil.copytree(PACKAGES, self._home / "packages", copy_function=_link, symlinks=True)
         for name in PROGRAMS:
             shutil.copytree(ROOT / name, self.root / name, copy_function=shutil.copyfile)
         for directory in (self._home, *(each for each in self._home.rglob("*") if each.is_dir())):
@@ -51,8 +58,10 @@ class Runtime:
 
 
 def _open_to_all(path: Path) -> bool:
-    below = path if path.is_dir() else path.parent
-    return enterable(below) and all(each.stat().st_mode & 0o004 for each in (path, *below.iterdir()) if each.exists())
+    held = (path, *path.iterdir()) if path.is_dir() else (path,)
+    return enterable(path if path.is_dir() else path.parent) and all(
+        each.stat().st_mode & 0o004 for each in held if each.exists()
+    )
 
 
 def _link(source: str, target: str) -> None:

@@ -68,8 +68,8 @@ BUGS = (
         (Subscriber._apply, GAP, "if message.previous > at[1]:"),
         (
             Subscriber._apply,
-            "at = (message.epoch, message.position, message.id)",
-            "at = max(at, (message.epoch, message.position, message.id), key=lambda each: each[1])",
+            "at = (message.epoch, message.position, message.id, message.at)",
+            "at = max(at, (message.epoch, message.position, message.id, message.at), key=lambda each: each[1])",
         ),
     ),
     Mutant("acknowledged before the commit", (ConsumerLoop.receive, RECEIVE, ACKNOWLEDGED_FIRST)),
